@@ -1,0 +1,128 @@
+/**
+ * Every default and every limit, in one place. Names end in their unit where it is not bytes or a count.
+ * Sources of figures are DESIGN (measured) unless said.
+ */
+
+const kibibyte = 1024
+const mebibyte = 1024 * kibibyte
+const second = 1000
+const minute = 60 * second
+const hour = 60 * minute
+const day = 24 * hour
+
+export const defaults = {
+  port: 4400,
+  host: "127.0.0.1",
+  dataDir: ".meshes",
+  logLevel: "info",
+  configFile: "meshes.config.ts",
+} as const
+
+export const limits = {
+  // ── what comes in ──
+  /** One event's envelope. NATS' own `max_payload` is 1 MiB, and a delivery's line must fit beside it. */
+  eventBytes: 512 * kibibyte,
+  /** Levels of nesting in a payload. */
+  eventDepth: 64,
+  bulkEvents: 1000,
+  /** A whole bulk request. */
+  bulkBytes: 16 * mebibyte,
+  /** How long an id or an idempotency key is remembered. NATS' default window; its server holds each key in memory. */
+  idempotencyWindowMs: 2 * minute,
+  /** How long a publisher is kept waiting for the log before it is told 503. */
+  acceptTimeoutMs: 10 * second,
+  /** Requests being read or stored at once; more are answered 503. */
+  requestsInFlight: 4096,
+  requestHeadersTimeoutMs: 10 * second,
+  requestTimeoutMs: 60 * second,
+
+  // ── config ──
+  workspaces: 100_000,
+  connectionsPerWorkspace: 1000,
+  rulesPerWorkspace: 10_000,
+  actionsPerRule: 100,
+  expressionCharacters: 16 * kibibyte,
+  /** Errors shown of one config; the count is always whole. */
+  issuesShown: 100,
+
+  // ── expressions (JSONata's own guards) ──
+  expressionTimeoutMs: 200,
+  expressionStack: 200,
+  expressionSequence: 10_000,
+  /** What a mapping may produce. */
+  mappedBytes: 1 * mebibyte,
+
+  // ── the log ──
+  /** The server's limit for one atomic batch. */
+  batchMessages: 1000,
+  batchBytes: 4 * mebibyte,
+  /** How long a batch may take to be acknowledged before its fate is asked for again. */
+  batchTimeoutMs: 5 * second,
+  /** Group commits in flight for events. One gathers while the others are stored. */
+  batchesInFlight: 2,
+  /** Events waiting to be stored; more are answered 503. */
+  appendQueue: 20_000,
+  /** Larger events travel as a reference to their place in `EVENTS`. */
+  eventInline: 16 * kibibyte,
+  eventsMaxAgeMs: 30 * day,
+  historyMaxAgeMs: 30 * day,
+  deadMaxAgeMs: 30 * day,
+
+  // ── routing ──
+  /** Fixed when the streams are made: a workspace belongs to one partition. */
+  partitions: 8,
+  /** Events read ahead by one partition's router. */
+  routerPrefetch: 2000,
+  /** Events decided in one batch. */
+  routerBatchEvents: 500,
+
+  // ── delivering ──
+  /** Fixed when the streams are made: a connection belongs to one shard. */
+  shards: 16,
+  /** Deliveries that one shard holds in memory, unacknowledged. */
+  shardInFlight: 2048,
+  /** Deliveries that one lane holds in memory, waiting or being sent. */
+  laneQueue: 512,
+  /** How long a shard waits for room in a full lane before what is for it is parked. */
+  laneFullWaitMs: 250,
+  /** Lanes of one shard that drain what was parked for them at the same time: each needs a consumer of the server's. */
+  drainingLanes: 32,
+  /** The server gives a delivery to another owner when its holder was silent for this long. */
+  ackWaitMs: 30 * second,
+  /** How often a delivery that is still being worked on says so. */
+  workingEveryMs: 10 * second,
+  /** Outcomes are gathered for this long before they are committed together. */
+  commitWindowMs: 3,
+  commitOutcomes: 500,
+  laneIdleMs: 60 * second,
+
+  // ── an attempt ──
+  /** Longest `Retry-After` that is obeyed. */
+  retryAfterMaxMs: 1 * day,
+  responseBodyRead: 64 * kibibyte,
+  responseBodyKept: 2 * kibibyte,
+  messageCharacters: 500,
+  /** Response headers. */
+  responseHeaderBytes: 32 * kibibyte,
+  redirects: 3,
+
+  // ── supervision ──
+  restartDelayMs: 100,
+  restartDelayMaxMs: 10 * second,
+  /** A loop that neither moved nor proved itself idle for this long makes the runtime unready. */
+  loopSilenceMs: 10 * second,
+  shutdownMs: 20 * second,
+  natsReconnectWaitMs: 250,
+  natsConnectTimeoutMs: 5 * second,
+} as const
+
+/** How a connection is driven when it does not say otherwise. */
+export const connectionDefaults = {
+  concurrency: 64,
+  timeoutMs: 30 * second,
+  /** 8 attempts over 28 hours: 20 s, 100 s, 8 min, 42 min, 3.5 h, 12 h, 12 h. */
+  retry: { attempts: 8, initialMs: 20 * second, factor: 5, maxMs: 12 * hour, jitter: 0.1 },
+} as const
+
+/** The least nats-server that has atomic batches and message schedules. */
+export const natsServerMinimum = "2.12.0"

@@ -1,0 +1,98 @@
+/**
+ * The plan: a config after it was loaded and checked, in the form that the stages work with. Frozen; a reload makes another one.
+ */
+import type { Connection, ConnectionOptions } from "../model/connector.ts"
+import type { EventType, WorkspaceId } from "../model/ids.ts"
+import type { Issue } from "../model/errors.ts"
+
+/** A compiled expression. It sees the event's fields (`id, type, workspace, resource, resource_id, time, payload`). */
+export interface Expression {
+  readonly source: string
+  /** Gives the value or a promise of it; throws or rejects with an `Error` whose message is for the user. */
+  readonly evaluate: (scope: unknown) => unknown
+}
+
+/** A compiled mapping: makes an action's input from an event. Gives the value or a promise of it, as `Expression` does. */
+export interface Mapping {
+  readonly evaluate: (scope: unknown) => unknown
+}
+
+export interface RetryPlan {
+  readonly attempts: number
+  readonly initialMs: number
+  readonly factor: number
+  readonly maxMs: number
+  readonly jitter: number
+}
+
+export interface ConnectionPlan {
+  readonly id: string
+  readonly workspace: WorkspaceId
+  readonly connection: Connection
+  /** Decoded by the connector's schema; secrets are still references. */
+  readonly settings: unknown
+  readonly concurrency: number
+  readonly timeoutMs: number
+  readonly retry: RetryPlan
+  readonly rateLimit?: { readonly limit: number; readonly perMs: number }
+  readonly ordering: ConnectionOptions["ordering"]
+  readonly allowPrivateNetwork: boolean
+}
+
+export interface ActionPlan {
+  /** Position in the rule. */
+  readonly index: number
+  readonly connection: string
+  readonly action: string
+  readonly map?: Mapping
+  /** The rule's own schedule, where it differs from the connection's. */
+  readonly retry?: RetryPlan
+}
+
+export interface RulePlan {
+  readonly id: string
+  /** Patterns: tokens, `*` for one token, `>` for the rest. */
+  readonly on: ReadonlyArray<string>
+  readonly when?: {
+    readonly resource?: string
+    readonly resource_id?: string
+    /** Tags of the workspace that must all be there. */
+    readonly tags?: ReadonlyArray<string>
+    readonly expression?: Expression
+  }
+  readonly actions: ReadonlyArray<ActionPlan>
+}
+
+export interface EventTypePlan {
+  readonly type: EventType
+  readonly description?: string
+  /** What is wrong with a payload; paths start at the payload. Absent when the type has no schema. */
+  readonly check?: (payload: unknown) => ReadonlyArray<Issue>
+}
+
+export interface WorkspacePlan {
+  readonly id: WorkspaceId
+  readonly account?: string
+  readonly tags: ReadonlyArray<string>
+  /** Types declared for all workspaces and for this one. */
+  readonly eventTypes: ReadonlyMap<EventType, EventTypePlan>
+  readonly connections: ReadonlyMap<string, ConnectionPlan>
+  readonly rules: ReadonlyArray<RulePlan>
+}
+
+export interface KeyPlan {
+  readonly name: string
+  /** SHA-256 of the key, in hex: the key itself is not kept. */
+  readonly hash: string
+  readonly scopes: ReadonlyArray<"publish" | "read" | "operate" | "admin">
+  /** Absent: all workspaces. */
+  readonly workspaces?: ReadonlyArray<WorkspaceId>
+  readonly publishable: boolean
+}
+
+export interface Plan {
+  /** First 12 hex digits of the SHA-256 of the config's content. */
+  readonly revision: string
+  readonly workspaces: ReadonlyMap<WorkspaceId, WorkspacePlan>
+  readonly keys: ReadonlyArray<KeyPlan>
+}

@@ -1,0 +1,100 @@
+/**
+ * Every stream, subject and consumer name, and the shape each stream must have (DESIGN §3). Nothing else in the product spells a subject.
+ */
+import { nanos, type WithRequired } from "@nats-io/nats-core"
+import { DiscardPolicy, RetentionPolicy, StorageType, type StreamConfig } from "@nats-io/jetstream"
+import { limits } from "../config/defaults.ts"
+import type { DeliveryId, EventType, WorkspaceId } from "../model/ids.ts"
+
+export const streams = { events: "EVENTS", deliveries: "DELIVERIES", dead: "DEAD", history: "HISTORY" } as const
+
+export const subjects = {
+  /** Where producers publish. */
+  event: (workspace: WorkspaceId, type: EventType) => `events.${workspace}.${type}`,
+  /** What one router reads. */
+  partition: (partition: number) => `evt.${partition}.>`,
+  /** A router's checkpoint. */
+  checkpoint: (partition: number) => `ckpt.${partition}`,
+  /** Work that is ready. */
+  deliver: (shard: number, workspace: WorkspaceId, connection: string) => `deliver.${shard}.${workspace}.${connection}`,
+  /** A retry that waits for its time. */
+  due: (shard: number, workspace: WorkspaceId, connection: string, delivery: DeliveryId) =>
+    `due.${shard}.${workspace}.${connection}.${delivery}`,
+  /** Ready work that its lane could not take. */
+  parked: (shard: number, workspace: WorkspaceId, connection: string) => `parked.${shard}.${workspace}.${connection}`,
+  dead: (workspace: WorkspaceId, connection: string, delivery: DeliveryId) =>
+    `dead.${workspace}.${connection}.${delivery}`,
+  /** `writer` is `route.<partition>`, `deliver.<shard>` or `operate`. */
+  history: (writer: string) => `history.${writer}`,
+} as const
+
+/** The parts of a subject in `EVENTS` as stored: `evt.<partition>.<workspace>.<type…>`. */
+export const parseEventSubject = (subject: string): { readonly workspace: WorkspaceId; readonly type: EventType } => {
+  const first = subject.indexOf(".")
+  const second = subject.indexOf(".", first + 1)
+  const third = subject.indexOf(".", second + 1)
+  return { workspace: subject.slice(second + 1, third), type: subject.slice(third + 1) }
+}
+
+/** Which shard a connection's deliveries go through: FNV-1a of `<workspace>/<connection>`. Stable: it is in stored subjects. */
+export const shardOf = (workspace: WorkspaceId, connection: string): number => {
+  let hash = 0x811c9dc5
+  const text = `${workspace}/${connection}`
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
+  return (hash >>> 0) % limits.shards
+}
+
+const base = {
+  storage: StorageType.File,
+  num_replicas: 1,
+  discard: DiscardPolicy.New,
+  allow_direct: true,
+  allow_atomic: true,
+} as const
+
+export type StreamShape = WithRequired<Partial<StreamConfig>, "name"> & { readonly subjects: Array<string> }
+
+export const streamShapes = (): ReadonlyArray<StreamShape> => [
+  {
+    ...base,
+    name: streams.events,
+    description: "Meshes: every event, as published",
+    subjects: ["events.*.>"],
+    subject_transform: {
+      src: "events.*.>",
+      dest: `evt.{{partition(${limits.partitions},1)}}.{{wildcard(1)}}.>`,
+    },
+    retention: RetentionPolicy.Limits,
+    max_age: nanos(limits.eventsMaxAgeMs),
+    duplicate_window: nanos(limits.idempotencyWindowMs),
+  },
+  {
+    ...base,
+    name: streams.deliveries,
+    description: "Meshes: deliveries to make, now or later, and the routers' checkpoints",
+    subjects: ["deliver.>", "due.>", "parked.>", "ckpt.*"],
+    retention: RetentionPolicy.Workqueue,
+    allow_rollup_hdrs: true,
+    allow_msg_schedules: true,
+    duplicate_window: nanos(limits.idempotencyWindowMs),
+  },
+  {
+    ...base,
+    name: streams.dead,
+    description: "Meshes: deliveries that were given up, with their last outcome",
+    subjects: ["dead.>"],
+    retention: RetentionPolicy.Limits,
+    max_age: nanos(limits.deadMaxAgeMs),
+    max_msgs_per_subject: 1,
+    discard: DiscardPolicy.Old,
+  },
+  {
+    ...base,
+    name: streams.history,
+    description: "Meshes: what happened to every event and delivery",
+    subjects: ["history.>"],
+    retention: RetentionPolicy.Limits,
+    max_age: nanos(limits.historyMaxAgeMs),
+    duplicate_window: nanos(limits.idempotencyWindowMs),
+  },
+]

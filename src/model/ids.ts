@@ -1,0 +1,96 @@
+/**
+ * Every identifier of the product, its shape, and how it is made.
+ *
+ * Ids made here sort by time (48 bits of milliseconds first, in Crockford's base 32, as in the ULID
+ * specification), so a reader can find the part of the log that an id belongs to from the id alone.
+ */
+import { hash, randomBytes } from "node:crypto"
+
+/** `evt_…` when made by us; any 1 to 128 characters of `A-Za-z0-9._:-` when given by the publisher. */
+export type EventId = string
+/** `dlv_…`: made from the event, the rule and the action, so the same decision always gets the same id. */
+export type DeliveryId = string
+/** `^[a-z0-9][a-z0-9_-]{0,62}$` */
+export type WorkspaceId = string
+/** Dot-separated tokens of `A-Za-z0-9_-`, at most 128 characters. */
+export type EventType = string
+
+export const workspacePattern = /^[a-z0-9][a-z0-9_-]{0,62}$/
+export const eventTypePattern = /^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*$/
+export const eventTypeLengthMax = 128
+export const eventIdPattern = /^[A-Za-z0-9._:-]{1,128}$/
+export const resourcePattern = /^[A-Za-z0-9._:-]{1,64}$/
+/** Names of connections and rules: they become subject tokens and metric labels. */
+export const namePattern = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/
+
+const alphabet = "0123456789abcdefghjkmnpqrstvwxyz"
+
+const timePart = (ms: number): string => {
+  let out = ""
+  let rest = ms
+  for (let i = 0; i < 10; i++) {
+    out = alphabet[rest % 32]! + out
+    rest = Math.floor(rest / 32)
+  }
+  return out
+}
+
+/** 10 bytes as 16 characters, 5 bits each. */
+const randomPart = (bytes: Uint8Array): string => {
+  let out = ""
+  let bits = 0
+  let value = 0
+  for (let i = 0; i < 10; i++) {
+    value = ((value << 8) | bytes[i]!) & 0xfff
+    bits += 8
+    while (bits >= 5) {
+      bits -= 5
+      out += alphabet[(value >> bits) & 31]!
+    }
+  }
+  return out
+}
+
+let pool = new Uint8Array(0)
+let poolAt = 0
+const poolBytes = 1280
+
+/** A new event id, ordered by `now` (milliseconds since 1970). */
+export const makeEventId = (now: number): EventId => {
+  if (poolAt + 10 > pool.length) {
+    pool = randomBytes(poolBytes)
+    poolAt = 0
+  }
+  const bytes = pool.subarray(poolAt, poolAt + 10)
+  poolAt += 10
+  return `evt_${timePart(now)}${randomPart(bytes)}`
+}
+
+/**
+ * The id of the delivery of one event by one action of one rule.
+ *
+ * It is a function of what was decided and of nothing else, so that routing the same event again (after a
+ * crash, on another replica) cannot make a second delivery under another name.
+ *
+ * @param sequence the event's sequence in `EVENTS`: an event id that is used again much later is another event
+ * @param stored when the log stored the event, in milliseconds: the same for every reader
+ */
+export const makeDeliveryId = (
+  event: EventId,
+  sequence: number,
+  stored: number,
+  rule: string,
+  action: number,
+): DeliveryId => {
+  const digest = hash("sha256", `${sequence}/${event}/${rule}/${action}`, "buffer")
+  return `dlv_${timePart(stored)}${randomPart(digest)}`
+}
+
+/** The milliseconds that an `evt_` or `dlv_` id starts with; `undefined` for an id of another form. */
+export const timeOfId = (id: string): number | undefined => {
+  const match = /^(?:evt|dlv)_([0-9a-hjkmnp-tv-z]{10})[0-9a-hjkmnp-tv-z]{16}$/.exec(id)
+  if (match === null) return undefined
+  let ms = 0
+  for (const character of match[1]!) ms = ms * 32 + alphabet.indexOf(character)
+  return ms
+}

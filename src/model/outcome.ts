@@ -1,0 +1,55 @@
+/**
+ * What one attempt came to. A failed attempt is an outcome, not an exception: it is stored, shown and acted on.
+ */
+
+/** The closed set of outcomes (DESIGN §5). */
+export const outcomeKinds = [
+  "delivered",
+  "rejected",
+  "server_error",
+  "rate_limited",
+  "auth_failed",
+  "timeout",
+  "network_error",
+  "mapping_error",
+  "blocked",
+  "internal_error",
+] as const
+export type OutcomeKind = (typeof outcomeKinds)[number]
+
+/**
+ * Which outcomes end a delivery at once. `rejected`, `auth_failed`, `mapping_error` and `blocked` need a person to change
+ * something; the others are worth another try. A connector may decide otherwise for a single answer (`Outcome.permanent`).
+ */
+export const permanentByDefault: { readonly [K in OutcomeKind]: boolean } = {
+  delivered: true,
+  rejected: true,
+  server_error: false,
+  rate_limited: false,
+  auth_failed: true,
+  timeout: false,
+  network_error: false,
+  mapping_error: true,
+  blocked: true,
+  internal_error: false,
+}
+
+export interface Outcome {
+  readonly kind: OutcomeKind
+  /** One line for a person: what happened and, when it is theirs to mend, what to do. */
+  readonly message: string
+  /** `true`: no further attempt can help. Absent: as `permanentByDefault` says for the kind. */
+  readonly permanent?: boolean
+  /** HTTP status, when there was one. */
+  readonly status?: number
+  /** How long the destination asked us to wait, in milliseconds. */
+  readonly retryAfterMs?: number
+  /** `true` when the destination said that it will never take anything again (410 Gone). */
+  readonly gone?: boolean
+  /** What was sent, without secrets: shown to support staff. */
+  readonly request?: { readonly method: string; readonly url: string; readonly bytes: number }
+  /** The head of what came back, bounded by `limits.responseBodyKept`. */
+  readonly response?: string
+}
+
+export const isPermanent = (outcome: Outcome): boolean => outcome.permanent ?? permanentByDefault[outcome.kind]

@@ -1,0 +1,103 @@
+/**
+ * What the history is made of. A `HISTORY` message is a JSON array of these, written by one stage in one go.
+ *
+ * Records are facts that may be written twice (a stage that died between storing and acknowledging writes its batch again);
+ * each has a natural key, so a reader that keeps the first of a key sees each fact once:
+ * event + sequence (+ the deliveries' own ids), delivery + attempt + `at`, …
+ */
+import type { DeliveryState } from "./delivery.ts"
+import type { DeliveryId, EventId, EventType, WorkspaceId } from "./ids.ts"
+import type { OutcomeKind } from "./outcome.ts"
+
+interface EventFacts {
+  /** Milliseconds since 1970: when the log stored the event. */
+  readonly at: number
+  readonly event: EventId
+  /** Sequence in `EVENTS`. */
+  readonly seq: number
+  readonly type: EventType
+  readonly workspace: WorkspaceId
+  readonly resource?: string
+  readonly resource_id?: string
+}
+
+/** The event matched rules, and these deliveries were created. A fan-out beyond one batch has several such records. */
+export interface EventRouted extends EventFacts {
+  readonly kind: "event.routed"
+  readonly revision: string
+  readonly deliveries: ReadonlyArray<{
+    readonly id: DeliveryId
+    readonly rule: string
+    readonly action: number
+    readonly connection: string
+  }>
+}
+
+/** No rule of the workspace wanted the event. */
+export interface EventUnmatched extends EventFacts {
+  readonly kind: "event.unmatched"
+  readonly revision: string
+}
+
+/** Something in `EVENTS` that could not be read as an event; it is kept there, and never routed. */
+export interface EventRefused {
+  readonly kind: "event.refused"
+  readonly at: number
+  readonly seq: number
+  readonly subject: string
+  readonly workspace: string
+  readonly type: string
+  readonly reason: string
+}
+
+/** A rule's condition could not be evaluated for this event: the rule did not match, and this says why. */
+export interface RuleFailed extends EventFacts {
+  readonly kind: "rule.failed"
+  readonly rule: string
+  readonly reason: string
+}
+
+/** One attempt and the state it left the delivery in: the one wide record of an attempt. */
+export interface DeliveryAttempted {
+  readonly kind: "delivery.attempted"
+  /** When the attempt ended. */
+  readonly at: number
+  readonly delivery: DeliveryId
+  readonly event: EventId
+  readonly type: EventType
+  readonly workspace: WorkspaceId
+  readonly rule: string
+  readonly action: number
+  readonly connection: string
+  /** 1 for the first. */
+  readonly attempt: number
+  readonly outcome: OutcomeKind
+  readonly message?: string
+  readonly status?: number
+  readonly duration_ms: number
+  readonly state: DeliveryState
+  /** When the next attempt is due; only when `state` is `retrying`. */
+  readonly next?: number
+  readonly request?: { readonly method: string; readonly url: string; readonly bytes: number }
+  readonly response?: string
+  readonly revision: string
+}
+
+/** A person sent a dead delivery again. */
+export interface DeliveryRevived {
+  readonly kind: "delivery.revived"
+  readonly at: number
+  readonly delivery: DeliveryId
+  readonly event: EventId
+  readonly workspace: WorkspaceId
+  readonly connection: string
+  readonly by: string
+}
+
+export type HistoryRecord =
+  | EventRouted
+  | EventUnmatched
+  | EventRefused
+  | RuleFailed
+  | DeliveryAttempted
+  | DeliveryRevived
