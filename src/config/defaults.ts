@@ -80,17 +80,19 @@ export const limits = {
   /** Fixed when the streams are made: a connection belongs to one shard. */
   shards: 16,
   /** Deliveries that one shard holds in memory, unacknowledged. */
-  shardInFlight: 2048,
-  /** Deliveries that one lane holds in memory, waiting or being sent. */
-  laneQueue: 512,
-  /** How long a shard waits for room in a full lane before what is for it is parked. */
-  laneFullWaitMs: 250,
+  shardInFlight: 1024,
+  /** A lane whose oldest waiting delivery waited for this long, in a shard that is three quarters full, is parked. */
+  laneSlowMs: 1 * second,
+  /** How often a shard looks for such lanes. */
+  laneCheckMs: 200,
+  /** Deliveries that a lane takes back at once from what was parked for it, as a multiple of its concurrency. */
+  parkedPrefetch: 2,
   /** Lanes of one shard that drain what was parked for them at the same time: each needs a consumer of the server's. */
   drainingLanes: 32,
   /** The server gives a delivery to another owner when its holder was silent for this long. */
-  ackWaitMs: 30 * second,
+  ackWaitMs: 10 * second,
   /** How often a delivery that is still being worked on says so. */
-  workingEveryMs: 10 * second,
+  workingEveryMs: 3 * second,
   /** Outcomes are gathered for this long before they are committed together. */
   commitWindowMs: 3,
   commitOutcomes: 500,
