@@ -3,6 +3,7 @@
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import type * as Result from "effect/Result"
 import type { LogUnavailable } from "../model/errors.ts"
 import type { Event } from "../model/event.ts"
 import type { EventId, EventType, WorkspaceId } from "../model/ids.ts"
@@ -30,6 +31,10 @@ export class EventLog extends Context.Service<
   {
     /** Succeeds when the log has it on disk. Fails at once when the log is away or `limits.appendQueue` events wait. */
     readonly append: (entry: Entry) => Effect.Effect<Appended, LogUnavailable>
+    /** The same for many at once, with one answer each, in order. Entries of one id: the first is stored, the others are its duplicates. */
+    readonly appendAll: (
+      entries: ReadonlyArray<Entry>,
+    ) => Effect.Effect<ReadonlyArray<Result.Result<Appended, LogUnavailable>>>
     /** The event at a sequence as it was first accepted: what a duplicate is answered with. */
     readonly read: (
       seq: number,
