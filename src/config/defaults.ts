@@ -87,6 +87,10 @@ export const limits = {
   laneCheckMs: 200,
   /** Deliveries that a lane takes back at once from what was parked for it, as a multiple of its concurrency. */
   parkedPrefetch: 2,
+  /** The server forgets a lane's consumer of parked deliveries when nobody reads it for this long. */
+  parkedConsumerIdleMs: 10 * minute,
+  /** One `HISTORY` message. */
+  historyMessageCharacters: 256 * kibibyte,
   /** Lanes of one shard that drain what was parked for them at the same time: each needs a consumer of the server's. */
   drainingLanes: 32,
   /** The server gives a delivery to another owner when its holder was silent for this long. */
@@ -116,6 +120,13 @@ export const limits = {
   shutdownMs: 20 * second,
   natsReconnectWaitMs: 250,
   natsConnectTimeoutMs: 5 * second,
+  /** How long `start` waits for a server that does not answer. */
+  natsStartWaitMs: 60 * second,
+  /** `max_payload` that the server must allow: an event, its delivery's line and headers. */
+  natsPayloadMin: 1 * mebibyte,
+  /** How long a request for messages stands open, and how often the server says that it still does. */
+  pullExpiresMs: 30 * second,
+  pullHeartbeatMs: 2 * second,
 } as const
 
 /** How a connection is driven when it does not say otherwise. */

@@ -1,12 +1,20 @@
 /**
  * Where accepted events go: appended to `EVENTS` by group commit, and only then acknowledged to the publisher.
+ *
+ * While batches are being stored the next one gathers; when nothing is under way a batch of one goes at once. Each event carries its
+ * workspace and id as `Nats-Msg-Id`, so a batch whose answer got lost is simply sent again: what is there already is recognised.
  */
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
-import type * as Result from "effect/Result"
-import type { LogUnavailable } from "../model/errors.ts"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
+import { limits } from "../config/defaults.ts"
+import { LogUnavailable } from "../model/errors.ts"
 import type { Event } from "../model/event.ts"
 import type { EventId, EventType, WorkspaceId } from "../model/ids.ts"
+import { errorCodes, publishBatch, type Message } from "./batch.ts"
+import { Nats, reasonOf, type NatsShape } from "./connection.ts"
+import { streams, subjects } from "./topology.ts"
 
 export interface Entry {
   readonly workspace: WorkspaceId
@@ -40,4 +48,183 @@ export class EventLog extends Context.Service<
       seq: number,
     ) => Effect.Effect<{ readonly event: Event; readonly created: number } | undefined, LogUnavailable>
   }
->()("meshes/EventLog") {}
+>()("meshes/EventLog") {
+  static readonly layer = Layer.effect(
+    EventLog,
+    Effect.gen(function* () {
+      const nats = yield* Nats
+      const append = makeAppender(nats)
+      const one = (entry: Entry) =>
+        Effect.callback<Result.Result<Appended, LogUnavailable>>((resume) => {
+          append(entry, (result) => resume(Effect.succeed(result)))
+        })
+      const all = (entries: ReadonlyArray<Entry>) =>
+        Effect.callback<ReadonlyArray<Result.Result<Appended, LogUnavailable>>>((resume) => {
+          const results = new Array<Result.Result<Appended, LogUnavailable>>(entries.length)
+          let waiting = entries.length
+          if (waiting === 0) return resume(Effect.succeed(results))
+          entries.forEach((entry, i) =>
+            append(entry, (result) => {
+              results[i] = result
+              if (--waiting === 0) resume(Effect.succeed(results))
+            }),
+          )
+        })
+      return EventLog.of({
+        append: (entry) => Effect.flatMap(one(entry), Effect.fromResult),
+        appendAll: all,
+        read: (seq) =>
+          Effect.tryPromise({
+            try: () => readEvent(nats, seq),
+            catch: (cause) => unavailable(reasonOf(cause), "no"),
+          }),
+      })
+    }),
+  )
+}
+
+const unavailable = (reason: string, stored: "no" | "unknown") =>
+  new LogUnavailable({ operation: "storing an event", reason, stored })
+
+type Answer = (result: Result.Result<Appended, LogUnavailable>) => void
+
+interface Waiting {
+  readonly message: Message
+  readonly deadline: number
+  readonly answer: Answer
+  /** It was sent once and nobody knows what became of it. */
+  unsure: boolean
+}
+
+const makeAppender = (nats: NatsShape) => {
+  let queue: Array<Waiting> = []
+  let inFlight = 0
+  let woken = false
+
+  const wake = () => {
+    if (woken) return
+    woken = true
+    // At the end of the turn, so that requests read together are stored together.
+    setImmediate(() => {
+      woken = false
+      flush()
+    })
+  }
+
+  const flush = () => {
+    while (
+      queue.length > 0 &&
+      (inFlight === 0 || (inFlight < limits.batchesInFlight && queue.length >= limits.batchMessages / 2))
+    ) {
+      const group = takeGroup()
+      inFlight++
+      void store(group).finally(() => {
+        inFlight--
+        wake()
+      })
+    }
+  }
+
+  const takeGroup = (): Array<Waiting> => {
+    let bytes = 0
+    let count = 0
+    while (count < queue.length && count < limits.batchMessages) {
+      bytes += queue[count]!.message.body.length
+      if (count > 0 && bytes > limits.batchBytes) break
+      count++
+    }
+    const group = queue.slice(0, count)
+    queue = count === queue.length ? [] : queue.slice(count)
+    return group
+  }
+
+  const store = async (group: Array<Waiting>): Promise<void> => {
+    if (!nats.connected()) return again(group, "the connection to NATS is down")
+    const messages = group.map((waiting) => waiting.message)
+    const result = await publishBatch(nats.nc, messages)
+    if (result._tag === "Stored") {
+      if (group.length === 1) return succeed(group[0]!, result.lastSeq, result.duplicate)
+      const first = result.lastSeq - group.length + 1
+      group.forEach((waiting, i) => waiting.answer(Result.succeed({ duplicate: false, seq: first + i })))
+      return
+    }
+    if (result._tag === "Unknown") {
+      for (const waiting of group) waiting.unsure = true
+      return again(group, result.reason)
+    }
+    if (group.length > 1 && result.code === errorCodes.duplicateInBatch) return storeSingly(group)
+    for (const waiting of group) fail(waiting, result.reason)
+  }
+
+  /** One of them is in the log already, which refuses the whole batch: each gets its own answer. */
+  const storeSingly = async (group: Array<Waiting>): Promise<void> => {
+    await Promise.all(
+      group.map(async (waiting) => {
+        const result = await publishBatch(nats.nc, [waiting.message])
+        if (result._tag === "Stored") return succeed(waiting, result.lastSeq, result.duplicate)
+        if (result._tag === "Refused") return fail(waiting, result.reason)
+        waiting.unsure = true
+        return again([waiting], result.reason)
+      }),
+    )
+  }
+
+  /** A duplicate of something whose fate was unknown may be that very thing. */
+  const succeed = async (waiting: Waiting, seq: number, duplicate: boolean): Promise<void> => {
+    let repeated = duplicate
+    if (duplicate && waiting.unsure) {
+      const stored = await nats.jsm.direct.getMessage(streams.events, { seq }).catch(() => null)
+      if (stored !== null && Buffer.compare(stored.data, waiting.message.body) === 0) repeated = false
+    }
+    waiting.answer(Result.succeed({ duplicate: repeated, seq }))
+  }
+
+  const fail = (waiting: Waiting, reason: string) =>
+    waiting.answer(Result.fail(unavailable(reason, waiting.unsure ? "unknown" : "no")))
+
+  /** What was never sent is refused at once; what may be stored is tried again until its deadline. */
+  const again = (group: Array<Waiting>, reason: string): void => {
+    const now = performance.now()
+    const keep: Array<Waiting> = []
+    for (const waiting of group) {
+      if (waiting.unsure && now < waiting.deadline) keep.push(waiting)
+      else fail(waiting, reason)
+    }
+    if (keep.length > 0) {
+      setTimeout(() => {
+        queue = [...keep, ...queue]
+        wake()
+      }, limits.natsReconnectWaitMs)
+    }
+  }
+
+  return (entry: Entry, answer: Answer): void => {
+    if (!nats.connected()) return answer(Result.fail(unavailable("the connection to NATS is down", "no")))
+    if (queue.length >= limits.appendQueue) {
+      return answer(Result.fail(unavailable(`${limits.appendQueue} events are waiting to be stored`, "no")))
+    }
+    queue.push({
+      message: messageOf(entry),
+      deadline: performance.now() + limits.acceptTimeoutMs,
+      answer,
+      unsure: false,
+    })
+    wake()
+  }
+}
+
+/** Header of the time of acceptance, in milliseconds. */
+const createdHeader = "Meshes-Created"
+
+const messageOf = (entry: Entry): Message => ({
+  subject: subjects.event(entry.workspace, entry.type),
+  body: entry.body,
+  headers: `Nats-Msg-Id: ${entry.workspace}/${entry.id}\r\nMeshes-Envelope: 1\r\n${createdHeader}: ${entry.created}\r\n`,
+})
+
+const readEvent = async (nats: NatsShape, seq: number) => {
+  const stored = await nats.jsm.direct.getMessage(streams.events, { seq })
+  if (stored === null) return undefined
+  const created = Number(stored.header.get(createdHeader) || stored.time.getTime())
+  return { event: stored.json<Event>(), created }
+}

@@ -1,0 +1,214 @@
+/**
+ * One partition of `EVENTS` as its router sees it: events in order, and the fenced commit that makes routing exactly-once (DESIGN §3).
+ *
+ * The checkpoint is a message in `DELIVERIES`, stored in the same atomic batch as the deliveries that it accounts for and only if the
+ * checkpoint before it is still the last one. So a router that died, slept or was replaced finds its batch refused as a whole.
+ *
+ * The checkpoint's body also holds the history records of its batch. They are written to `HISTORY` after the commit and before the
+ * next one; a router that starts writes those of the last checkpoint again. So the history misses nothing, and records nothing that
+ * was not committed.
+ */
+import { AckPolicy, DeliverPolicy, ReplayPolicy } from "@nats-io/jetstream"
+import { nanos, nuid } from "@nats-io/nats-core"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import { limits } from "../config/defaults.ts"
+import { LogUnavailable } from "../model/errors.ts"
+import type { HistoryRecord } from "../model/record.ts"
+import { publishBatch, type BatchResult, type Message } from "./batch.ts"
+import { Nats, reasonOf, type NatsShape } from "./connection.ts"
+import { openPull, type Pulled } from "./pull.ts"
+import { streams, subjects } from "./topology.ts"
+
+/** How far routing has come: every event up to `seq` is accounted for, and of the next one all deliveries up to `after`. */
+export interface Position {
+  /** Sequence in `EVENTS`; 0 before the first. */
+  readonly seq: number
+  /** Key of the last delivery made of event `seq + 1`, when its fan-out spans batches. */
+  readonly after?: string
+}
+
+interface Checkpoint extends Position {
+  readonly records: ReadonlyArray<HistoryRecord>
+}
+
+export interface Partition {
+  readonly position: Position
+  /** The next events, in order, as many as there are up to `max`; empty when none came for `waitMs`. */
+  readonly take: (max: number, waitMs: number) => Effect.Effect<ReadonlyArray<Pulled>, LogUnavailable>
+  /** Stores the deliveries and the position, all or nothing, then their records. At most `limits.batchMessages - 1` deliveries. */
+  readonly commit: (
+    position: Position,
+    deliveries: ReadonlyArray<Message>,
+    records: ReadonlyArray<HistoryRecord>,
+  ) => Effect.Effect<void, LogUnavailable>
+  /** `true` when the log holds nothing for this partition beyond `seq`. */
+  readonly nothingAfter: (seq: number) => Effect.Effect<boolean, LogUnavailable>
+}
+
+export class Partitions extends Context.Service<
+  Partitions,
+  {
+    /** Opens a partition where its last checkpoint says. Whatever fails ends it: open it again. */
+    readonly open: (partition: number) => Effect.Effect<Partition, LogUnavailable, Scope.Scope>
+  }
+>()("meshes/Partitions") {
+  static readonly layer = Layer.effect(
+    Partitions,
+    Effect.map(Nats, (nats) => Partitions.of({ open: (partition) => openPartition(nats, partition) })),
+  )
+}
+
+const failure = (operation: string) => (cause: unknown) =>
+  new LogUnavailable({ operation, reason: reasonOf(cause), stored: "unknown" })
+
+const openPartition = Effect.fnUntraced(function* (nats: NatsShape, partition: number) {
+  const last = yield* Effect.tryPromise({
+    try: () => readCheckpoint(nats, partition),
+    catch: failure(`reading checkpoint ${partition}`),
+  })
+  yield* storeRecords(nats, partition, last.stored, last.checkpoint.records)
+  const events = yield* readFrom(nats, partition, last.checkpoint.seq + 1)
+  return {
+    position: last.checkpoint,
+    take: events.take,
+    commit: makeCommit(nats, partition, last.stored),
+    nothingAfter: (seq) =>
+      Effect.tryPromise({
+        try: async () => {
+          const message = await nats.jsm.direct.getMessage(streams.events, {
+            last_by_subj: subjects.partition(partition),
+          })
+          return message === null || message.seq <= seq
+        },
+        catch: failure(`looking for events of partition ${partition}`),
+      }),
+  } satisfies Partition
+})
+
+/** The last checkpoint and its own sequence in `DELIVERIES` (0: none yet). */
+const readCheckpoint = async (nats: NatsShape, partition: number) => {
+  const message = await nats.jsm.direct.getMessage(streams.deliveries, { last_by_subj: subjects.checkpoint(partition) })
+  if (message === null) return { stored: 0, checkpoint: { seq: 0, records: [] } as Checkpoint }
+  return { stored: message.seq, checkpoint: message.json<Checkpoint>() }
+}
+
+const makeCommit = (nats: NatsShape, partition: number, lastStored: number): Partition["commit"] => {
+  let stored = lastStored
+  return Effect.fnUntraced(function* (position, deliveries, records) {
+    const checkpoint: Message = {
+      subject: subjects.checkpoint(partition),
+      body: Buffer.from(JSON.stringify({ ...position, records } satisfies Checkpoint)),
+      headers: `Nats-Expected-Last-Subject-Sequence: ${stored}\r\nNats-Rollup: sub\r\n`,
+    }
+    const result = yield* publish(nats, [checkpoint, ...deliveries])
+    if (result._tag !== "Stored") {
+      return yield* new LogUnavailable({
+        operation: `committing partition ${partition}`,
+        reason: result.reason,
+        stored: result._tag === "Refused" ? "no" : "unknown",
+      })
+    }
+    stored = result.lastSeq - deliveries.length
+    yield* storeRecords(nats, partition, stored, records)
+  })
+}
+
+const storeRecords = Effect.fnUntraced(function* (
+  nats: NatsShape,
+  partition: number,
+  checkpoint: number,
+  records: ReadonlyArray<HistoryRecord>,
+) {
+  if (records.length === 0) return
+  const result = yield* publish(nats, [
+    {
+      subject: subjects.history(`route.${partition}`),
+      body: Buffer.from(JSON.stringify(records)),
+      headers: `Nats-Msg-Id: route.${partition}.${checkpoint}\r\n`,
+    },
+  ])
+  if (result._tag !== "Stored") {
+    return yield* failure(`recording what partition ${partition} routed`)(new Error(result.reason))
+  }
+})
+
+const publish = (nats: NatsShape, messages: ReadonlyArray<Message>): Effect.Effect<BatchResult> =>
+  Effect.promise(() => publishBatch(nats.nc, messages))
+
+/** An ordered, bounded read of the partition: what came waits in `buffer` until it is taken. */
+const readFrom = (nats: NatsShape, partition: number, from: number) =>
+  Effect.acquireRelease(
+    Effect.tryPromise({
+      try: () => startReading(nats, partition, from),
+      catch: failure(`reading partition ${partition}`),
+    }),
+    (reading) => Effect.promise(reading.close),
+  )
+
+const startReading = async (nats: NatsShape, partition: number, from: number) => {
+  const consumer = `router-${partition}-${nuid.next()}`
+  await nats.jsm.consumers.add(streams.events, {
+    name: consumer,
+    filter_subject: subjects.partition(partition),
+    deliver_policy: DeliverPolicy.StartSequence,
+    opt_start_seq: from,
+    ack_policy: AckPolicy.None,
+    replay_policy: ReplayPolicy.Instant,
+    mem_storage: true,
+    num_replicas: 1,
+    inactive_threshold: nanos(limits.pullExpiresMs * 2),
+  })
+  let buffer: Array<Pulled> = []
+  let expected = 1
+  let broken: string | undefined
+  let wake: (() => void) | undefined
+  const pull = openPull(nats, {
+    stream: streams.events,
+    consumer,
+    window: limits.routerPrefetch,
+    onMessage: (message) => {
+      if (message.consumerSeq !== expected) broken = `message ${expected} was lost on the way`
+      expected = message.consumerSeq + 1
+      buffer.push(message)
+      wake?.()
+    },
+    onGone: (reason) => {
+      broken = reason
+      wake?.()
+    },
+  })
+
+  const take: Partition["take"] = (max, waitMs) =>
+    Effect.callback((resume) => {
+      const answer = () => {
+        clearTimeout(timer)
+        wake = undefined
+        if (broken !== undefined) {
+          return resume(
+            new LogUnavailable({ operation: `reading partition ${partition}`, reason: broken, stored: "no" }),
+          )
+        }
+        const taken = buffer.length <= max ? buffer : buffer.slice(0, max)
+        buffer = buffer.length <= max ? [] : buffer.slice(max)
+        if (taken.length > 0) pull.done(taken.length)
+        resume(Effect.succeed(taken))
+      }
+      const timer = setTimeout(answer, waitMs)
+      if (buffer.length > 0 || broken !== undefined) return answer()
+      // At the end of the turn, so that what arrives in one packet is taken together.
+      wake = () => void setImmediate(answer)
+      return Effect.sync(() => {
+        clearTimeout(timer)
+        wake = undefined
+      })
+    })
+
+  const close = async () => {
+    pull.close()
+    if (nats.connected()) await nats.jsm.consumers.delete(streams.events, consumer).catch(() => {})
+  }
+  return { take, close }
+}
