@@ -66,6 +66,21 @@ export const makeEventId = (now: number): EventId => {
   return `evt_${timePart(now)}${randomPart(bytes)}`
 }
 
+/** The id of an event that was published under an idempotency key and without an id: the same for every repeat. */
+export const makeKeyedEventId = (workspace: WorkspaceId, key: string): EventId => {
+  const digest = hash("sha256", `${workspace}/${key}`, "buffer")
+  return `key_${randomPart(digest)}${randomPart(digest.subarray(10))}`
+}
+
+/**
+ * The id of an event that somebody published straight to the log without one: the same each time it is read.
+ *
+ * @param sequence the event's sequence in `EVENTS`
+ * @param stored when the log stored it, in milliseconds
+ */
+export const makeStoredEventId = (sequence: number, stored: number): EventId =>
+  `evt_${timePart(stored)}${randomPart(hash("sha256", `${sequence}/${stored}`, "buffer"))}`
+
 /**
  * The id of the delivery of one event by one action of one rule.
  *
