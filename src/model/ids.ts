@@ -66,9 +66,13 @@ export const makeEventId = (now: number): EventId => {
   return `evt_${timePart(now)}${randomPart(bytes)}`
 }
 
-/** The id of an event that was published under an idempotency key and without an id: the same for every repeat. */
-export const makeKeyedEventId = (workspace: WorkspaceId, key: string): EventId => {
-  const digest = hash("sha256", `${workspace}/${key}`, "buffer")
+/**
+ * The id of an event that was published under an idempotency key and without an id: the same for every repeat.
+ *
+ * @param scope what the key is unique in: the workspace, a CloudEvent's source
+ */
+export const makeKeyedEventId = (scope: string, key: string): EventId => {
+  const digest = hash("sha256", `${scope}/${key}`, "buffer")
   return `key_${randomPart(digest)}${randomPart(digest.subarray(10))}`
 }
 

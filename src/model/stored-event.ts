@@ -13,14 +13,7 @@ import { isUtf8 } from "node:buffer"
 import * as Result from "effect/Result"
 import { parseBinaryCloudEvent, parseCloudEvent, structuredType } from "./cloudevents.ts"
 import { checkEvent, isEventType, isObject, isWholeEvent, isWorkspace, parseEvent, show } from "./envelope.ts"
-import {
-  type EventDefaults,
-  type EventLimits,
-  type EventRefusal,
-  isObject,
-  type ParsedEvent,
-  show,
-} from "./envelope.ts"
+import type { EventDefaults, EventLimits, EventRefusal, ParsedEvent } from "./envelope.ts"
 import { formatPath } from "./errors.ts"
 import type { Event } from "./event.ts"
 import { eventIdPattern, makeStoredEventId } from "./ids.ts"
