@@ -75,6 +75,10 @@ export const limits = {
   routerPrefetch: 2000,
   /** Events decided in one batch. */
   routerBatchEvents: 500,
+  /** Event types whose rules a workspace's index remembers. */
+  indexedTypes: 1000,
+  /** Conditions of one event that failed, recorded with their reasons. */
+  ruleFailuresRecorded: 50,
 
   // ── delivering ──
   /** Fixed when the streams are made: a connection belongs to one shard. */
@@ -113,6 +117,8 @@ export const limits = {
   redirects: 3,
 
   // ── supervision ──
+  /** How long a loop waits for work before it makes sure that there is none. */
+  idleCheckMs: 2 * second,
   restartDelayMs: 100,
   restartDelayMaxMs: 10 * second,
   /** A loop that neither moved nor proved itself idle for this long makes the runtime unready. */

@@ -1,0 +1,118 @@
+/**
+ * Which rules want an event. Rules are looked up by workspace and type, so that the cost of an event follows the rules that may match
+ * it and not all rules; what a type's rules are is worked out once and remembered.
+ */
+import { limits } from "../config/defaults.ts"
+import type { ActionPlan, Plan, RulePlan, WorkspacePlan } from "../config/plan.ts"
+import type { Event } from "../model/event.ts"
+import type { EventType, WorkspaceId } from "../model/ids.ts"
+
+/** A rule that may match, with its actions in the order that their deliveries are made in. */
+export interface Candidate {
+  readonly rule: RulePlan
+  readonly actions: ReadonlyArray<{
+    readonly plan: ActionPlan
+    /** Orders all deliveries of an event: `<rule>/<action>`. */
+    readonly key: string
+  }>
+}
+
+/** What one rule says to one event. */
+export type Verdict =
+  | { readonly matched: true }
+  /** `because` names the first condition that does not hold. */
+  | { readonly matched: false; readonly because: string; readonly failed: boolean }
+
+export interface RuleIndex {
+  readonly workspace: (id: WorkspaceId) => WorkspacePlan | undefined
+  readonly candidates: (workspace: WorkspacePlan, type: EventType) => ReadonlyArray<Candidate>
+}
+
+export const makeRuleIndex = (plan: Plan): RuleIndex => {
+  const byWorkspace = new Map<WorkspaceId, Map<EventType, ReadonlyArray<Candidate>>>()
+  return {
+    workspace: (id) => plan.workspaces.get(id),
+    candidates: (workspace, type) => {
+      let types = byWorkspace.get(workspace.id)
+      if (types === undefined) {
+        types = new Map()
+        byWorkspace.set(workspace.id, types)
+      }
+      let found = types.get(type)
+      if (found === undefined) {
+        found = candidatesFor(workspace, type)
+        // Types are the publishers' words: forget rather than grow without end.
+        if (types.size >= limits.indexedTypes) types.clear()
+        types.set(type, found)
+      }
+      return found
+    },
+  }
+}
+
+const candidatesFor = (workspace: WorkspacePlan, type: EventType): ReadonlyArray<Candidate> =>
+  workspace.rules
+    .filter((rule) => rule.on.some((pattern) => matchesType(pattern, type)))
+    .map((rule) => ({
+      rule,
+      actions: rule.actions.map((plan) => ({ plan, key: `${rule.id}/${String(plan.index).padStart(3, "0")}` })),
+    }))
+    .toSorted((a, b) => (`${a.rule.id}/` < `${b.rule.id}/` ? -1 : 1))
+
+/** `*` stands for one token, `>` at the end for one or more. */
+export const matchesType = (pattern: string, type: EventType): boolean => {
+  if (pattern === type || pattern === ">") return true
+  if (!pattern.includes("*") && !pattern.endsWith(">")) return false
+  const wanted = pattern.split(".")
+  const tokens = type.split(".")
+  for (let i = 0; i < wanted.length; i++) {
+    if (wanted[i] === ">") return tokens.length > i
+    if (i >= tokens.length || (wanted[i] !== "*" && wanted[i] !== tokens[i])) return false
+  }
+  return wanted.length === tokens.length
+}
+
+const matched: Verdict = { matched: true }
+const not = (because: string, failed = false): Verdict => ({ matched: false, because, failed })
+
+/** Whether a rule whose type fits wants the event. A promise only when its expression gives one. */
+export const judge = (workspace: WorkspacePlan, rule: RulePlan, event: Event): Verdict | Promise<Verdict> => {
+  const when = rule.when
+  if (when === undefined) return matched
+  if (when.resource !== undefined && when.resource !== event.resource) {
+    return not(`its resource is ${shown(event.resource)}, the rule wants "${when.resource}"`)
+  }
+  if (when.resource_id !== undefined && when.resource_id !== event.resource_id) {
+    return not(`its resource_id is ${shown(event.resource_id)}, the rule wants "${when.resource_id}"`)
+  }
+  const missing = when.tags?.find((tag) => !workspace.tags.includes(tag))
+  if (missing !== undefined) return not(`the workspace has no tag "${missing}"`)
+  if (when.expression === undefined) return matched
+  const { source } = when.expression
+  try {
+    const value = when.expression.evaluate(event)
+    return value instanceof Promise
+      ? value.then(
+          (settled) => judgeValue(source, settled),
+          (cause: unknown) => judgeFailure(source, cause),
+        )
+      : judgeValue(source, value)
+  } catch (cause) {
+    return judgeFailure(source, cause)
+  }
+}
+
+const judgeValue = (source: string, value: unknown): Verdict =>
+  isTrue(value) ? matched : not(`the condition \`${source}\` gave ${shown(value)}`)
+
+const judgeFailure = (source: string, cause: unknown): Verdict =>
+  not(`the condition \`${source}\` failed: ${cause instanceof Error ? cause.message : String(cause)}`, true)
+
+const shown = (value: unknown): string => (value === undefined ? "absent" : (JSON.stringify(value) ?? "absent").slice(0, 80))
+
+/** Truth as JSONata's `$boolean` has it: empty strings, zero, null, empty arrays and objects, and arrays of only such are false. */
+export const isTrue = (value: unknown): boolean => {
+  if (Array.isArray(value)) return value.some(isTrue)
+  if (typeof value === "object" && value !== null) return Object.keys(value).length > 0
+  return Boolean(value)
+}

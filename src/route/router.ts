@@ -1,0 +1,283 @@
+/**
+ * The second stage: decides what becomes of each event. One loop a partition reads events in order, asks the rules, and commits the
+ * deliveries together with how far it has come. A decision is a function of the event and the config alone, so an event that is
+ * decided again after a crash gives the same deliveries under the same ids.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
+import { CurrentPlan } from "../config/current-plan.ts"
+import { limits } from "../config/defaults.ts"
+import type { Plan } from "../config/plan.ts"
+import type { Message } from "../log/batch.ts"
+import { Partitions, type Position } from "../log/partition.ts"
+import type { Pulled } from "../log/pull.ts"
+import { parseEventSubject, shardOf, subjects } from "../log/topology.ts"
+import { encodeDelivery, type Delivery } from "../model/delivery.ts"
+import { LogUnavailable } from "../model/errors.ts"
+import { makeDeliveryId } from "../model/ids.ts"
+import type { EventRefused, EventRouted, HistoryRecord, RuleFailed } from "../model/record.ts"
+import { decodeStored, type StoredEvent } from "../model/stored-event.ts"
+import { Health } from "../observe/health.ts"
+import { eventsRouted } from "../observe/metrics.ts"
+import { supervise } from "../observe/supervise.ts"
+import * as Metric from "effect/Metric"
+import { judge, makeRuleIndex, type RuleIndex } from "./match.ts"
+
+/** What one commit stores. */
+interface Draft {
+  readonly position: Position
+  readonly deliveries: Array<Message>
+  readonly records: Array<HistoryRecord>
+}
+
+/** Runs the routers of all partitions, each supervised. */
+export class Router extends Context.Service<Router, Record<never, never>>()("meshes/Router") {
+  static readonly layer = Layer.effectDiscard(
+    Effect.gen(function* () {
+      const health = yield* Health
+      for (let partition = 0; partition < limits.partitions; partition++) {
+        const name = `route.${partition}`
+        health.expect(name)
+        yield* Effect.forkScoped(supervise(name, routePartition(partition, name)))
+      }
+    }),
+  )
+}
+
+const routePartition = (partition: number, name: string) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const health = yield* Health
+      const partitions = yield* Partitions
+      const current = yield* CurrentPlan
+      const log = yield* partitions.open(partition)
+      health.beat(name)
+      let position = log.position
+      let index: RuleIndex | undefined
+      let plan: Plan | undefined
+      let overdue = false
+      let committing: Fiber.Fiber<void, LogUnavailable> | undefined
+      const settle = Effect.suspend(() => (committing === undefined ? Effect.void : Fiber.join(committing)))
+
+      for (;;) {
+        const messages = yield* log.take(limits.routerBatchEvents, limits.idleCheckMs)
+        if (messages.length === 0) {
+          yield* settle
+          committing = undefined
+          // Idle is only idle when the log agrees; twice, since an event may be on its way to us.
+          const idle = yield* log.nothingAfter(position.seq)
+          if (!idle && overdue) return yield* new LogUnavailable(stuck(partition))
+          overdue = !idle
+          health.beat(name)
+          continue
+        }
+        overdue = false
+        const now = current.get()
+        if (index === undefined || now !== plan) {
+          plan = now
+          index = makeRuleIndex(now)
+        }
+        const drafts = yield* Effect.promise(() => decide(index!, plan!.revision, messages, position))
+        for (const draft of drafts) {
+          yield* settle
+          committing = yield* Effect.forkChild(log.commit(draft.position, draft.deliveries, draft.records), {
+            startImmediately: true,
+          })
+          position = draft.position
+        }
+        yield* Metric.update(eventsRouted, messages.length)
+        health.beat(name)
+      }
+    }),
+  )
+
+const stuck = (partition: number) => ({
+  operation: `reading partition ${partition}`,
+  reason: "events are waiting in the log and none arrives",
+  stored: "no" as const,
+})
+
+/**
+ * Decides a run of events: what to store, cut into commits that fit one batch each. A pure function of its arguments, but for the time
+ * that expressions take.
+ */
+export const decide = async (
+  index: RuleIndex,
+  revision: string,
+  messages: ReadonlyArray<Pulled>,
+  from: Position,
+): Promise<ReadonlyArray<Draft>> => {
+  const drafts: Array<Draft> = []
+  let draft = emptyDraft()
+  let weight = 0
+  const close = (position: Position) => {
+    drafts.push({ ...draft, position })
+    draft = emptyDraft()
+    weight = 0
+  }
+  let { seq, after } = from
+  for (const message of messages) {
+    const decision = await decideEvent(index, revision, message, after)
+    after = undefined
+    let rest = decision.planned
+    for (;;) {
+      const room = roomFor(rest, draft.deliveries.length, weight)
+      const part = rest.slice(0, room)
+      for (const { message } of part) {
+        draft.deliveries.push(message)
+        weight += message.body.length
+      }
+      const record = decision.record(part)
+      if (record !== undefined) draft.records.push(record)
+      rest = rest.slice(room)
+      if (rest.length === 0) break
+      const last = part.at(-1)
+      close(last === undefined ? { seq, ...(after === undefined ? {} : { after }) } : { seq, after: last.key })
+      after = last?.key ?? after
+    }
+    after = undefined
+    draft.records.push(...decision.failures)
+    weight += recordWeight * (1 + decision.failures.length)
+    seq = message.seq
+    if (weight >= limits.batchBytes) close({ seq })
+  }
+  if (drafts.at(-1)?.position.seq !== seq || draft.deliveries.length + draft.records.length > 0) close({ seq })
+  return drafts
+}
+
+const emptyDraft = (): Draft => ({ position: { seq: 0 }, deliveries: [], records: [] })
+
+/** Records count against a batch as more than they are, so that a checkpoint's own body stays far below `max_payload`. */
+const recordWeight = 8192
+
+/** How many of an event's deliveries still fit. All of one event weigh about the same. */
+const roomFor = (planned: ReadonlyArray<Planned>, taken: number, weight: number): number => {
+  const each = planned[0]?.message.body.length ?? 0
+  const byBytes = each === 0 ? planned.length : Math.floor((limits.batchBytes - weight) / each)
+  return Math.max(taken === 0 ? 1 : 0, Math.min(limits.batchMessages - 1 - taken, byBytes))
+}
+
+/** A delivery that is to be created. */
+interface Planned {
+  readonly key: string
+  readonly delivery: Delivery
+  readonly message: Message
+}
+
+interface Decision {
+  readonly planned: ReadonlyArray<Planned>
+  /** The record of the event with some of its deliveries; `undefined` where there is nothing to say. */
+  readonly record: (part: ReadonlyArray<Planned>) => HistoryRecord | undefined
+  readonly failures: ReadonlyArray<RuleFailed>
+}
+
+const decideEvent = async (
+  index: RuleIndex,
+  revision: string,
+  message: Pulled,
+  after: string | undefined,
+): Promise<Decision> => {
+  const { workspace: id, type } = parseEventSubject(message.subject)
+  const refuse = (reason: string): Decision => ({
+    planned: [],
+    record: () => refused(message, id, type, reason),
+    failures: [],
+  })
+  const workspace = index.workspace(id)
+  if (workspace === undefined) return refuse(`there is no workspace "${id}"`)
+  const decoded = decodeStored(
+    { subjectWorkspace: id, subjectType: type, headers: message.header, ...message },
+    limits,
+  )
+  if (Result.isFailure(decoded)) return refuse(decoded.failure)
+  const stored = decoded.success
+  const planned: Array<Planned> = []
+  const failures: Array<RuleFailed> = []
+  const facts = factsOf(message, stored)
+  for (const { rule, actions } of index.candidates(workspace, type)) {
+    const judged = judge(workspace, rule, stored.event)
+    const verdict = judged instanceof Promise ? await judged : judged
+    if (!verdict.matched) {
+      if (verdict.failed && failures.length < limits.ruleFailuresRecorded) {
+        const reason = verdict.because.slice(0, limits.messageCharacters)
+        failures.push({ kind: "rule.failed", ...facts, rule: rule.id, reason })
+      }
+      continue
+    }
+    for (const { plan, key } of actions) {
+      if (after === undefined || key > after) planned.push(plannedOf(message, stored, revision, rule.id, plan, key))
+    }
+  }
+  return {
+    planned,
+    failures,
+    record: (part) => {
+      if (part.length > 0) return { kind: "event.routed", ...facts, revision, deliveries: part.map(summaryOf) }
+      return planned.length === 0 && after === undefined ? { kind: "event.unmatched", ...facts, revision } : undefined
+    },
+  }
+}
+
+const plannedOf = (
+  message: Pulled,
+  { event, envelope }: StoredEvent,
+  revision: string,
+  rule: string,
+  action: { readonly index: number; readonly connection: string },
+  key: string,
+): Planned => {
+  const inline = envelope.length <= limits.eventInline
+  const delivery: Delivery = {
+    id: makeDeliveryId(event.id, message.seq, message.time, rule, action.index),
+    event: event.id,
+    type: event.type,
+    workspace: event.workspace,
+    rule,
+    action: action.index,
+    connection: action.connection,
+    revision,
+    created: message.time,
+    state: "pending",
+    attempt: 0,
+    ...(inline ? {} : { source: message.seq }),
+  }
+  const shard = shardOf(event.workspace, action.connection)
+  return {
+    key,
+    delivery,
+    message: {
+      subject: subjects.deliver(shard, event.workspace, action.connection),
+      body: encodeDelivery(delivery, inline ? envelope : undefined),
+    },
+  }
+}
+
+const summaryOf = ({ delivery }: Planned): EventRouted["deliveries"][number] => ({
+  id: delivery.id,
+  rule: delivery.rule,
+  action: delivery.action,
+  connection: delivery.connection,
+})
+
+const factsOf = (message: Pulled, { event }: StoredEvent) => ({
+  at: message.time,
+  event: event.id,
+  seq: message.seq,
+  type: event.type,
+  workspace: event.workspace,
+  ...(event.resource === undefined ? {} : { resource: event.resource }),
+  ...(event.resource_id === undefined ? {} : { resource_id: event.resource_id }),
+})
+
+const refused = (message: Pulled, workspace: string, type: string, reason: string): EventRefused => ({
+  kind: "event.refused",
+  at: message.time,
+  seq: message.seq,
+  subject: message.subject,
+  workspace,
+  type,
+  reason: reason.slice(0, limits.messageCharacters),
+})
