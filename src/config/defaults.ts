@@ -62,6 +62,8 @@ export const limits = {
   batchesInFlight: 2,
   /** Events waiting to be stored; more are answered 503. */
   appendQueue: 20_000,
+  /** Messages read ahead for a person. */
+  readerPrefetch: 500,
   /** Larger events travel as a reference to their place in `EVENTS`. */
   eventInline: 16 * kibibyte,
   eventsMaxAgeMs: 30 * day,
@@ -105,6 +107,8 @@ export const limits = {
   commitWindowMs: 3,
   commitOutcomes: 500,
   laneIdleMs: 60 * second,
+  /** Finished deliveries that a shard remembers, so that a message sent again by the server is not sent to its destination again. */
+  recentDeliveries: 4096,
 
   // ── an attempt ──
   /** Longest `Retry-After` that is obeyed. */
@@ -130,6 +134,8 @@ export const limits = {
   natsStartWaitMs: 60 * second,
   /** `max_payload` that the server must allow: an event, its delivery's line and headers. */
   natsPayloadMin: 1 * mebibyte,
+  /** Other NATS servers that the `nats` connector keeps connections to. */
+  natsConnectionsElsewhere: 64,
   /** How long a request for messages stands open, and how often the server says that it still does. */
   pullExpiresMs: 30 * second,
   pullHeartbeatMs: 2 * second,

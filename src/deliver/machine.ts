@@ -41,8 +41,7 @@ export const deliveryMachine = setup({
     events: {} as DeliveryEvent,
   },
   guards: {
-    mayRetry: ({ context, event }) =>
-      event.type === "FAILED" && !event.permanent && context.attempt < context.attempts,
+    mayRetry: ({ context, event }) => event.type === "FAILED" && !event.permanent && context.attempt < context.attempts,
   },
   actions: {
     countAttempt: assign({ attempt: ({ context }) => context.attempt + 1 }),

@@ -18,7 +18,11 @@ export const step = (from: Step, event: DeliveryEvent): Step => {
       return from.state === "sending" ? { ...from, state: "delivered", last: "delivered" } : from
     case "FAILED":
       if (from.state !== "sending") return from
-      return { ...from, state: !event.permanent && from.attempt < from.attempts ? "retrying" : "dead", last: event.kind }
+      return {
+        ...from,
+        state: !event.permanent && from.attempt < from.attempts ? "retrying" : "dead",
+        last: event.kind,
+      }
     case "CANCEL":
       return isWaiting(from.state) ? { ...from, state: "cancelled" } : from
     case "REVIVE":

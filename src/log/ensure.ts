@@ -70,7 +70,8 @@ const normal = (value: unknown): string => {
 
 export const shardConsumer = (shard: number): string => `shard-${shard}`
 
-const ensureShard = (nats: NatsShape, shard: number) =>
+/** Makes or updates the consumer that a shard's ready work is read by. */
+export const ensureShard = (nats: NatsShape, shard: number) =>
   ask(`making the consumer ${shardConsumer(shard)}`, () =>
     ensureConsumer(nats, {
       durable_name: shardConsumer(shard),

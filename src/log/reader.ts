@@ -1,10 +1,23 @@
 /**
  * Reading the log for people: the command line's `tail`, `deliveries`, `dead`. Reads only what it is asked for, never acknowledges.
  */
+import { AckPolicy, DeliverPolicy } from "@nats-io/jetstream"
+import { nanos, nuid } from "@nats-io/nats-core"
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
-import type * as Stream from "effect/Stream"
-import type { LogUnavailable } from "../model/errors.ts"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
+import * as Stream from "effect/Stream"
+import { limits } from "../config/defaults.ts"
+import { decodeDelivery, encodeDelivery, type Delivery } from "../model/delivery.ts"
+import { LogUnavailable } from "../model/errors.ts"
+import type { DeliveryRevived } from "../model/record.ts"
+import { publishBatch, type Message } from "./batch.ts"
+import { Nats, reasonOf, type NatsShape } from "./connection.ts"
+import { openPull } from "./pull.ts"
+import { shardOf, streams, subjects } from "./topology.ts"
+import { recordsOf } from "./work.ts"
 
 export interface StoredMessage {
   readonly seq: number
@@ -40,4 +53,135 @@ export class LogReader extends Context.Service<
     /** Puts a dead delivery back to work: ready message and history record stored, then the dead letter removed. `false`: it is not there. */
     readonly revive: (subject: string, by: string) => Effect.Effect<boolean, LogUnavailable>
   }
->()("meshes/LogReader") {}
+>()("meshes/LogReader") {
+  static readonly layer = Layer.effect(
+    LogReader,
+    Effect.map(Nats, (nats) =>
+      LogReader.of({
+        scan: (stream, options) => scan(nats, stream, options),
+        last: (stream, subject) =>
+          attempt(`reading ${subject}`, async () => {
+            const message = await nats.jsm.direct.getMessage(stream, { last_by_subj: subject })
+            return message === null
+              ? undefined
+              : { seq: message.seq, subject: message.subject, time: message.time.getTime(), data: message.data }
+          }),
+        extent: (stream) => extent(nats, stream),
+        revive: (subject, by) => attempt(`reviving ${subject}`, () => revive(nats, subject, by)),
+      }),
+    ),
+  )
+}
+
+type StreamName = Parameters<LogReader["Service"]["scan"]>[0]
+
+const attempt = <A>(operation: string, run: () => Promise<A>): Effect.Effect<A, LogUnavailable> =>
+  Effect.tryPromise({
+    try: run,
+    catch: (cause) => new LogUnavailable({ operation, reason: reasonOf(cause), stored: "unknown" }),
+  })
+
+const extent = (nats: NatsShape, stream: StreamName) =>
+  attempt(`looking at ${stream}`, async () => {
+    const { state } = await nats.jsm.streams.info(stream)
+    return { first: state.first_seq, last: state.last_seq, count: state.messages }
+  })
+
+const scan: (
+  nats: NatsShape,
+  stream: StreamName,
+  options: Parameters<LogReader["Service"]["scan"]>[1],
+) => Stream.Stream<StoredMessage, LogUnavailable> = (nats, stream, options) =>
+  Stream.unwrap(
+    Effect.gen(function* () {
+      const consumer = `reader-${nuid.next()}`
+      const info = yield* Effect.acquireRelease(
+        attempt(`reading ${stream}`, () =>
+          nats.jsm.consumers.add(stream, {
+            name: consumer,
+            ack_policy: AckPolicy.None,
+            mem_storage: true,
+            num_replicas: 1,
+            inactive_threshold: nanos(limits.pullExpiresMs * 2),
+            ...(options.subject === undefined ? {} : { filter_subject: options.subject }),
+            ...startOf(options),
+          }),
+        ),
+        () => Effect.promise(() => nats.jsm.consumers.delete(stream, consumer).catch(() => false)),
+      )
+      let left = options.follow === true ? Number.POSITIVE_INFINITY : info.num_pending
+      if (left === 0) return Stream.empty
+      const queue = yield* Queue.unbounded<StoredMessage, LogUnavailable | Cause.Done>()
+      // What was read and not yet taken is bounded by the window: room is given back as the stream is consumed.
+      const pull = yield* Effect.acquireRelease(
+        Effect.sync(() =>
+          openPull(nats, {
+            stream,
+            consumer,
+            window: limits.readerPrefetch,
+            onMessage: (message) => {
+              Queue.offerUnsafe(queue, {
+                seq: message.seq,
+                subject: message.subject,
+                time: message.time,
+                data: message.data,
+              })
+              if (--left === 0) Queue.endUnsafe(queue)
+            },
+            onGone: (reason) =>
+              Queue.failCauseUnsafe(
+                queue,
+                Cause.fail(new LogUnavailable({ operation: `reading ${stream}`, reason, stored: "no" })),
+              ),
+          }),
+        ),
+        (open) => Effect.sync(() => open.close()),
+      )
+      return Stream.fromQueue(queue).pipe(Stream.tap(() => Effect.sync(() => pull.done(1))))
+    }),
+  )
+
+const startOf = (options: Parameters<LogReader["Service"]["scan"]>[1]) => {
+  if (options.fromSeq !== undefined) {
+    return { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: Math.max(1, options.fromSeq) }
+  }
+  if (options.fromTime !== undefined) {
+    return { deliver_policy: DeliverPolicy.StartTime, opt_start_time: new Date(options.fromTime).toISOString() }
+  }
+  return { deliver_policy: options.follow === true ? DeliverPolicy.New : DeliverPolicy.All }
+}
+
+/**
+ * The ready message carries the dead letter's sequence as its id, so that reviving it twice (a crash before the letter is removed, two
+ * operators at once) makes one.
+ */
+const revive = async (nats: NatsShape, subject: string, by: string): Promise<boolean> => {
+  const letter = await nats.jsm.direct.getMessage(streams.dead, { last_by_subj: subject })
+  const decoded = letter === null ? undefined : decodeDelivery(letter.data)
+  if (letter === null || decoded === undefined) return false
+  const { last: _, next: __, ...before } = decoded.delivery
+  const delivery: Delivery = { ...before, state: "pending", attempt: 0, manual: (before.manual ?? 0) + 1 }
+  const { workspace, connection } = delivery
+  await store(nats, {
+    subject: subjects.deliver(shardOf(workspace, connection), workspace, connection),
+    body: encodeDelivery(delivery, delivery.source === undefined ? decoded.event : undefined),
+    headers: `Nats-Msg-Id: revive.${letter.seq}\r\n`,
+  })
+  const record: DeliveryRevived = {
+    kind: "delivery.revived",
+    at: Date.now(),
+    delivery: delivery.id,
+    event: delivery.event,
+    workspace,
+    connection,
+    by,
+  }
+  for (const message of recordsOf("operate", [record])) await store(nats, message)
+  await nats.jsm.streams.deleteMessage(streams.dead, letter.seq, false)
+  return true
+}
+
+const store = async (nats: NatsShape, message: Message): Promise<void> => {
+  const result = await publishBatch(nats.nc, [message])
+  if (result._tag !== "Stored") throw new Error(result.reason)
+}

@@ -14,9 +14,9 @@ import { limits } from "../config/defaults.ts"
 import { encodeDelivery, type Delivery } from "../model/delivery.ts"
 import { LogUnavailable } from "../model/errors.ts"
 import type { HistoryRecord } from "../model/record.ts"
-import { intoBatches, publishBatch, type Message } from "./batch.ts"
+import { errorCodes, intoBatches, publishBatch, type Message } from "./batch.ts"
 import { Nats, reasonOf, type NatsShape } from "./connection.ts"
-import { ensureConsumer, shardConsumer } from "./ensure.ts"
+import { ensureConsumer, ensureShard, shardConsumer } from "./ensure.ts"
 import { openPull, type Pull, type Pulled } from "./pull.ts"
 import { shardOf, streams, subjects } from "./topology.ts"
 
@@ -41,8 +41,10 @@ interface Listener {
 export class Work extends Context.Service<
   Work,
   {
-    /** Ready deliveries of a shard, at most `limits.shardInFlight` unacknowledged. */
-    readonly pull: (shard: number, listener: Listener) => Pull
+    /** Ready deliveries of a shard, at most `window` of them unfinished. */
+    readonly pull: (shard: number, window: number, listener: Listener) => Pull
+    /** Makes sure that the shard's consumer is there. */
+    readonly prepare: (shard: number) => Effect.Effect<void, LogUnavailable>
     /** Resolves when all of it is stored; tries until then. */
     readonly commit: (outcomes: Outcomes) => Promise<void>
     /** Puts deliveries aside for a lane that cannot take them. Resolves when stored; rejects when not known to be. */
@@ -50,7 +52,7 @@ export class Work extends Context.Service<
       shard: number,
       workspace: string,
       connection: string,
-      bodies: ReadonlyArray<Uint8Array>,
+      messages: ReadonlyArray<{ readonly seq: number; readonly body: Uint8Array }>,
     ) => Promise<void>
     /** Lanes of a shard for which deliveries are parked, and how many. */
     readonly parked: (
@@ -83,19 +85,16 @@ export class Work extends Context.Service<
     Work,
     Effect.map(Nats, (nats) =>
       Work.of({
-        pull: (shard, listener) =>
-          openPull(nats, {
-            stream: streams.deliveries,
-            consumer: shardConsumer(shard),
-            window: limits.shardInFlight,
-            ...listener,
-          }),
+        pull: (shard, window, listener) =>
+          openPull(nats, { stream: streams.deliveries, consumer: shardConsumer(shard), window, ...listener }),
+        prepare: (shard) =>
+          Effect.mapError(ensureShard(nats, shard), (error) => unavailable(`preparing shard ${shard}`, error)),
         commit: (outcomes) => commit(nats, outcomes),
-        park: (shard, workspace, connection, bodies) => {
+        park: (shard, workspace, connection, messages) => {
           const subject = subjects.parked(shard, workspace, connection)
-          return storeAll(
+          return storeOnce(
             nats,
-            bodies.map((body) => ({ subject, body })),
+            messages.map(({ seq, body }) => ({ subject, body, headers: `Nats-Msg-Id: park.${seq}\r\n` })),
           )
         },
         parked: (shard) =>
@@ -179,11 +178,15 @@ export const recordsOf = (writer: string, records: ReadonlyArray<HistoryRecord>)
   return messages
 }
 
-/** Stores messages of one stream, in as many batches as it takes; rejects at the first that is not known to be stored. */
-export const storeAll = async (nats: NatsShape, messages: ReadonlyArray<Message>): Promise<void> => {
+/** Stores messages that carry an id, each once, in as many batches as it takes; rejects at the first that is not known to be stored. */
+const storeOnce = async (nats: NatsShape, messages: ReadonlyArray<Message>): Promise<void> => {
   for (const batch of intoBatches(messages)) {
     const result = await publishBatch(nats.nc, batch)
-    if (result._tag !== "Stored") throw new Error(result.reason)
+    if (result._tag === "Stored") continue
+    // One of them is there from an attempt whose answer got lost: each on its own is recognised.
+    const repeated = result._tag === "Refused" && result.code === errorCodes.duplicateInBatch && batch.length > 1
+    if (!repeated) throw new Error(result.reason)
+    for (const message of batch) await storeOnce(nats, [message])
   }
 }
 
