@@ -35,6 +35,10 @@ export const limits = {
   requestsInFlight: 4096,
   requestHeadersTimeoutMs: 10 * second,
   requestTimeoutMs: 60 * second,
+  /** How often requests that take too long to arrive are looked for. */
+  connectionsCheckedEveryMs: 5 * second,
+  /** How long a connection is kept between two requests: longer than the load balancers before it do. */
+  keepAliveMs: 75 * second,
 
   // ── config ──
   workspaces: 100_000,

@@ -5,8 +5,15 @@ import { isUtf8 } from "node:buffer"
 import * as Result from "effect/Result"
 
 /** The value, or what is wrong in one line. */
-export const parseJson = (bytes: Buffer): Result.Result<unknown, string> =>
-  isUtf8(bytes) ? parseText(bytes.toString()) : Result.fail(`the body is not UTF-8: byte ${badByte(bytes)} is wrong`)
+export const parseJson = (bytes: Buffer): Result.Result<unknown, string> => {
+  const text = decodeText(bytes)
+  return Result.isSuccess(text) ? parseText(text.success) : text
+}
+
+export const decodeText = (bytes: Buffer): Result.Result<string, string> =>
+  isUtf8(bytes)
+    ? Result.succeed(bytes.toString())
+    : Result.fail(`the body is not UTF-8: byte ${badByte(bytes)} is wrong`)
 
 /** The value, or what is wrong in one line. @param line the number of the text's first line */
 export const parseText = (text: string, line = 1): Result.Result<unknown, string> => {

@@ -1,0 +1,153 @@
+/**
+ * The HTTP server: the API's routes, health, metrics and reference, with a limit on everything that a client can hold open.
+ *
+ * It stops in order: no new connection, then the requests under way to their end, then, after `limits.shutdownMs`, whatever is left.
+ */
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as HttpRouter from "effect/http/HttpRouter"
+import type { HttpServerError } from "effect/http/HttpServerError"
+import { HttpServerRequest } from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
+import * as HttpApiScalar from "effect/http-api/HttpApiScalar"
+import * as Layer from "effect/Layer"
+import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
+import { isTagged } from "effect/Predicate"
+import type { Keys } from "../accounts/keys.ts"
+import type { CurrentPlan } from "../config/current-plan.ts"
+import { limits } from "../config/defaults.ts"
+import type { EventLog } from "../log/event-log.ts"
+import { Unusable } from "../model/errors.ts"
+import { Health } from "../observe/health.ts"
+import { Api } from "./api.ts"
+import { problem, problemResponse } from "./problem.ts"
+import { makePublisher } from "./publish.ts"
+
+/** Where the server listens, once it does: the port is known even if any was asked for. */
+export class IngestAddress extends Context.Service<
+  IngestAddress,
+  { readonly host: string; readonly port: number; readonly url: string }
+>()("meshes/IngestAddress") {}
+
+/** @param options `port` 0: any free one. Fails with `Unusable` when it cannot listen there. */
+export const ingestLayer = (options: {
+  readonly host: string
+  readonly port: number
+}): Layer.Layer<IngestAddress, Unusable, EventLog | Health | Keys | CurrentPlan> =>
+  Layer.effect(
+    IngestAddress,
+    Effect.gen(function* () {
+      const app = yield* HttpRouter.toHttpEffect(routes)
+      const { http, port } = yield* listen(options)
+      yield* http.serve(Effect.catchCause(app, answerFailure))
+      return { host: options.host, port, url: `http://${reachable(options.host)}:${port}` }
+    }),
+  ).pipe(Layer.provide(NodeHttpServer.layerHttpServices))
+
+const listen = Effect.fnUntraced(function* (options: { readonly host: string; readonly port: number }) {
+  const server = createServer({
+    headersTimeout: limits.requestHeadersTimeoutMs,
+    requestTimeout: limits.requestTimeoutMs,
+    connectionsCheckingInterval: limits.connectionsCheckedEveryMs,
+    keepAliveTimeout: limits.keepAliveMs,
+  })
+  const http = yield* NodeHttpServer.make(() => server, {
+    host: options.host,
+    port: options.port,
+    gracefulShutdownTimeout: limits.shutdownMs,
+  }).pipe(Effect.mapError((error) => cannotListen(options, error.cause)))
+  // Runs after the wait for requests under way and before the wait for the server's end, which an idle client could hold up for ever.
+  yield* Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()))
+  return { http, port: (server.address() as AddressInfo).port }
+})
+
+const cannotListen = (options: { readonly host: string; readonly port: number }, cause: unknown): Unusable => {
+  const code = (cause as NodeJS.ErrnoException).code
+  const where = `${options.host}:${options.port}`
+  const advice =
+    code === "EADDRINUSE"
+      ? "something listens there already: stop it, or choose another port (--port, MESHES_PORT; 0 takes any free one)"
+      : code === "EACCES"
+        ? "it is not allowed: choose a port above 1023 (--port, MESHES_PORT)"
+        : `${(cause as Error).message}: check the address (MESHES_HOST) and the port (MESHES_PORT)`
+  return new Unusable({ message: `cannot listen on ${where}: ${advice}` })
+}
+
+/** The address as a client on this machine would write it. */
+const reachable = (host: string): string =>
+  host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "[::1]" : host.includes(":") ? `[${host}]` : host
+
+const events = HttpApiBuilder.group(Api, "events", (handlers) =>
+  Effect.map(makePublisher, ({ publish, bulk }) =>
+    handlers.handleRaw("publish", ({ request }) => publish(request)).handleRaw("bulk", ({ request }) => bulk(request)),
+  ),
+)
+
+const health = HttpApiBuilder.group(Api, "health", (handlers) =>
+  Effect.map(Effect.context<Health>(), (context) =>
+    handlers
+      .handleRaw("alive", () => Effect.succeed(HttpServerResponse.jsonUnsafe({ status: "ok" })))
+      .handleRaw("ready", () => Effect.sync(() => readiness(Context.get(context, Health))))
+      .handleRaw("metrics", () =>
+        Effect.map(PrometheusMetrics.format({ prefix: "meshes" }), (text) =>
+          HttpServerResponse.text(text, { contentType: "text/plain; version=0.0.4; charset=utf-8" }),
+        ),
+      ),
+  ),
+)
+
+const readiness = (state: Health["Service"]): HttpServerResponse.HttpServerResponse => {
+  const ready = state.ready()
+  const loops = state.loops().map(({ name, alive, silentMs, failure }) => ({
+    name,
+    alive,
+    silent_ms: Number.isFinite(silentMs) ? Math.round(silentMs) : null,
+    failure,
+  }))
+  return HttpServerResponse.jsonUnsafe({ ready, loops }, { status: ready ? 200 : 503 })
+}
+
+const routes = Layer.mergeAll(
+  HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(Layer.provide([events, health])),
+  HttpApiScalar.layer(Api, { path: "/docs", scalar: { withDefaultFonts: false } }),
+)
+
+/** Which methods each path knows, for what no route took. */
+const methodsOf: ReadonlyMap<string, ReadonlyArray<string>> = new Map([
+  ["/openapi.json", ["GET", "HEAD"]],
+  ["/docs", ["GET", "HEAD"]],
+  ...Object.values(Api.groups).flatMap((group) =>
+    Object.values(group.endpoints).map(({ path, method }): [string, ReadonlyArray<string>] => [
+      path,
+      method === "GET" ? ["GET", "HEAD"] : [method],
+    ]),
+  ),
+])
+
+/** What no handler answered: a path or method that is not there, or a bug. */
+const answerFailure = (
+  cause: Cause.Cause<unknown>,
+): Effect.Effect<HttpServerResponse.HttpServerResponse, unknown, HttpServerRequest> => {
+  if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause)
+  const error = Cause.squash(cause)
+  if (!isTagged(error, "HttpServerError") || !isTagged((error as HttpServerError).reason, "RouteNotFound")) {
+    return Effect.as(
+      Effect.logError("a request ended in a bug", cause),
+      problemResponse(problem(500, "something went wrong here that is not yours to mend: it was logged")),
+    )
+  }
+  return Effect.map(HttpServerRequest, (request) => {
+    const path = request.url.split("?", 1)[0]!
+    const methods = methodsOf.get(path)
+    if (methods === undefined) {
+      return problemResponse(problem(404, `there is nothing at ${JSON.stringify(path.slice(0, 200))}: see /docs`))
+    }
+    const allow = methods.join(", ")
+    return problemResponse({ status: 405, message: `${path} takes ${allow}`, headers: { allow } })
+  })
+}
