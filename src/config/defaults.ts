@@ -98,7 +98,9 @@ export const limits = {
   /** Deliveries that a lane takes back at once from what was parked for it, as a multiple of its concurrency. */
   parkedPrefetch: 2,
   /** The server forgets a lane's consumer of parked deliveries when nobody reads it for this long. */
-  parkedConsumerIdleMs: 10 * minute,
+  parkedConsumerIdleMs: 1 * day,
+  /** How often finished deliveries are removed from the log, many with one purge. */
+  sweepEveryMs: 2 * second,
   /** One `HISTORY` message. */
   historyMessageCharacters: 256 * kibibyte,
   /** Lanes of one shard that drain what was parked for them at the same time: each needs a consumer of the server's. */

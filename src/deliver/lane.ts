@@ -37,7 +37,7 @@ export interface Parking {
   readonly store: (items: ReadonlyArray<Item>) => Promise<void>
   /** Begins to take them back. */
   readonly open: (window: number, onMessage: (message: Pulled) => void, onGone: () => void) => Promise<Pull>
-  /** How many are aside, those taken back and not yet finished included. */
+  /** Removes what is finished; gives how many are still aside, those taken back included. */
   readonly left: () => Promise<number>
   readonly end: () => Promise<void>
   /** Takes one of the places for lanes that take back at the same time; `false`: none is free. */
@@ -58,6 +58,7 @@ export class Lane {
   #toPark: Array<Item> = []
   #storing: Promise<void> | undefined
   #parks = 0
+  #sweptAt = 0
   #pull: Pull | "opening" | undefined
   #tokens = Number.POSITIVE_INFINITY
   #refilled = performance.now()
@@ -156,10 +157,12 @@ export class Lane {
   async tend(): Promise<void> {
     if (this.#mode !== "parking") return
     if (this.#pull === undefined) return this.#open()
-    if (this.#pull === "opening" || this.#queue.length > 0 || this.#sending > 0 || this.#busyStoring()) return
+    if (this.#pull === "opening" || performance.now() - this.#sweptAt < limits.sweepEveryMs) return
+    this.#sweptAt = performance.now()
     const parks = this.#parks
     if ((await this.#parking.left()) > 0) return
-    if (parks !== this.#parks || this.#busyStoring() || typeof this.#pull !== "object") return
+    const busy = this.#queue.length > 0 || this.#sending > 0 || this.#busyStoring()
+    if (busy || parks !== this.#parks || typeof this.#pull !== "object") return
     this.#pull.close()
     this.#pull = undefined
     this.#mode = "direct"

@@ -140,7 +140,7 @@ export class Shard {
         for (const item of items) this.#end(item)
       },
       open: (window, onMessage, onGone) => work.pullParked(shard, workspace, connection, window, { onMessage, onGone }),
-      left: () => work.parkedLeft(shard, workspace, connection),
+      left: () => work.sweepParked(shard, workspace, connection),
       end: () => work.endParked(shard, workspace, connection),
       enter: () => {
         if (this.#draining >= limits.drainingLanes) return false

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import { limits } from "../config/defaults.ts"
 import { Unusable } from "../model/errors.ts"
 import { Nats, reasonOf, type NatsShape } from "./connection.ts"
-import { streamShapes, streams, type StreamShape } from "./topology.ts"
+import { streamShapes, streams, subjects, type StreamShape } from "./topology.ts"
 
 /** Settings that the product relies on. An operator may choose the others (age, size, replicas, window) as the site needs. */
 const reliedOn = [
@@ -75,7 +75,7 @@ export const ensureShard = (nats: NatsShape, shard: number) =>
   ask(`making the consumer ${shardConsumer(shard)}`, () =>
     ensureConsumer(nats, {
       durable_name: shardConsumer(shard),
-      filter_subject: `deliver.${shard}.>`,
+      filter_subject: subjects.deliverShard(shard),
       ack_policy: AckPolicy.Explicit,
       ack_wait: nanos(limits.ackWaitMs),
       max_ack_pending: limits.shardInFlight,

@@ -17,6 +17,8 @@ export const subjects = {
   checkpoint: (partition: number) => `ckpt.${partition}`,
   /** Work that is ready. */
   deliver: (shard: number, workspace: WorkspaceId, connection: string) => `deliver.${shard}.${workspace}.${connection}`,
+  /** All ready work of a shard. */
+  deliverShard: (shard: number) => `deliver.${shard}.>`,
   /** A retry that waits for its time. */
   due: (shard: number, workspace: WorkspaceId, connection: string, delivery: DeliveryId) =>
     `due.${shard}.${workspace}.${connection}.${delivery}`,
@@ -73,9 +75,12 @@ export const streamShapes = (): ReadonlyArray<StreamShape> => [
     name: streams.deliveries,
     description: "Meshes: deliveries to make, now or later, and the routers' checkpoints",
     subjects: ["deliver.>", "due.>", "parked.>", "ckpt.*"],
-    retention: RetentionPolicy.Workqueue,
+    // Not a work queue: its every acknowledgement costs an fsync (docs/decisions/0003). What is finished is purged by `Work.sweep`.
+    retention: RetentionPolicy.Limits,
     allow_rollup_hdrs: true,
     allow_msg_schedules: true,
+    // The server refuses `new` beside schedules. Nothing is ever discarded: the stream has no bound of its own.
+    discard: DiscardPolicy.Old,
     duplicate_window: nanos(limits.idempotencyWindowMs),
   },
   {

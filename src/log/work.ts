@@ -69,10 +69,12 @@ export class Work extends Context.Service<
       window: number,
       listener: Listener,
     ) => Promise<Pull>
+    /** Removes what is finished of a lane's parked deliveries; gives how many are left, taken or not. */
+    readonly sweepParked: (shard: number, workspace: string, connection: string) => Promise<number>
     /** Forgets the consumer that `pullParked` made. */
     readonly endParked: (shard: number, workspace: string, connection: string) => Promise<void>
-    /** How many parked deliveries of a lane are left, taken or not. */
-    readonly parkedLeft: (shard: number, workspace: string, connection: string) => Promise<number>
+    /** Removes a shard's finished deliveries from the log. */
+    readonly sweep: (shard: number) => Effect.Effect<void, LogUnavailable>
     /** Takes back a scheduled retry of a delivery that has meanwhile ended. */
     readonly unschedule: (delivery: Delivery) => Promise<void>
     /** `true` when the shard has ready work that nobody holds. */
@@ -109,11 +111,13 @@ export class Work extends Context.Service<
             .delete(streams.deliveries, parkedConsumer(shard, workspace, connection))
             .catch(() => {})
         },
-        parkedLeft: async (shard, workspace, connection) => {
-          const subject = subjects.parked(shard, workspace, connection)
-          const info = await nats.jsm.streams.info(streams.deliveries, { subjects_filter: subject })
-          return info.state.subjects?.[subject] ?? 0
-        },
+        sweepParked: (shard, workspace, connection) =>
+          sweep(nats, parkedConsumer(shard, workspace, connection), subjects.parked(shard, workspace, connection)),
+        sweep: (shard) =>
+          Effect.tryPromise({
+            try: () => sweep(nats, shardConsumer(shard), subjects.deliverShard(shard)),
+            catch: (cause) => unavailable(`sweeping shard ${shard}`, cause),
+          }),
         unschedule: async ({ workspace, connection, id }) => {
           const filter = subjects.due(shardOf(workspace, connection), workspace, connection, id)
           await nats.jsm.streams.purge(streams.deliveries, { filter })
@@ -201,6 +205,17 @@ const untilStored = async (nats: NatsShape, messages: ReadonlyArray<Message>): P
       delay = Math.min(delay * 2, limits.restartDelayMaxMs)
     }
   }
+}
+
+/**
+ * Removes the messages that a consumer is through with, up to the first that it is not, and gives how many are left to it. One purge
+ * for many messages: as a work queue the stream would pay an fsync for each.
+ */
+const sweep = async (nats: NatsShape, consumer: string, filter: string): Promise<number> => {
+  const info = await nats.jsm.consumers.info(streams.deliveries, consumer)
+  const floor = info.ack_floor.stream_seq
+  if (floor > 0) await nats.jsm.streams.purge(streams.deliveries, { filter, seq: floor + 1 })
+  return info.num_pending + info.num_ack_pending
 }
 
 const parkedConsumer = (shard: number, workspace: string, connection: string) =>

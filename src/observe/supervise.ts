@@ -8,7 +8,10 @@ import { limits } from "../config/defaults.ts"
 import { Health } from "./health.ts"
 
 /** @param name the loop's name in `/readyz`, logs and metrics: `route.3`, `deliver.12` */
-export const supervise = <E, R>(name: string, loop: Effect.Effect<unknown, E, R>): Effect.Effect<never, never, R | Health> =>
+export const supervise = <E, R>(
+  name: string,
+  loop: Effect.Effect<unknown, E, R>,
+): Effect.Effect<never, never, R | Health> =>
   Effect.gen(function* () {
     const health = yield* Health
     let delay: number = limits.restartDelayMs

@@ -108,7 +108,8 @@ const judgeValue = (source: string, value: unknown): Verdict =>
 const judgeFailure = (source: string, cause: unknown): Verdict =>
   not(`the condition \`${source}\` failed: ${cause instanceof Error ? cause.message : String(cause)}`, true)
 
-const shown = (value: unknown): string => (value === undefined ? "absent" : (JSON.stringify(value) ?? "absent").slice(0, 80))
+const shown = (value: unknown): string =>
+  value === undefined ? "absent" : (JSON.stringify(value) ?? "absent").slice(0, 80)
 
 /** Truth as JSONata's `$boolean` has it: empty strings, zero, null, empty arrays and objects, and arrays of only such are false. */
 export const isTrue = (value: unknown): boolean => {

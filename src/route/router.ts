@@ -188,10 +188,7 @@ const decideEvent = async (
   })
   const workspace = index.workspace(id)
   if (workspace === undefined) return refuse(`there is no workspace "${id}"`)
-  const decoded = decodeStored(
-    { subjectWorkspace: id, subjectType: type, headers: message.header, ...message },
-    limits,
-  )
+  const decoded = decodeStored({ subjectWorkspace: id, subjectType: type, headers: message.header, ...message }, limits)
   if (Result.isFailure(decoded)) return refuse(decoded.failure)
   const stored = decoded.success
   const planned: Array<Planned> = []
