@@ -125,6 +125,14 @@ export const limits = {
   /** Response headers. */
   responseHeaderBytes: 32 * kibibyte,
   redirects: 3,
+  connectTimeoutMs: 10 * second,
+  /** Connections to one origin; lanes bound what they use of them. */
+  connectionsPerOrigin: 256,
+  /** Origins with open connections. */
+  pools: 2000,
+  /** How long an unused connection is kept, where the destination does not say. */
+  keepAliveOutMs: 30 * second,
+  urlsRemembered: 10_000,
 
   // ── supervision ──
   /** How long a loop waits for work before it makes sure that there is none. */
