@@ -3,7 +3,7 @@
  *
  * It stops in order: no new connection, then the requests under way to their end, then, after `limits.shutdownMs`, whatever is left.
  */
-import { createServer } from "node:http"
+import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as Cause from "effect/Cause"
@@ -28,6 +28,9 @@ import { Api } from "./api.ts"
 import { problem, problemResponse } from "./problem.ts"
 import { makePublisher } from "./publish.ts"
 
+/** How often, while the server closes, connections that have become idle are closed. */
+const idleClosedEveryMs = 50
+
 /** Where the server listens, once it does: the port is known even if any was asked for. */
 export class IngestAddress extends Context.Service<
   IngestAddress,
@@ -43,8 +46,9 @@ export const ingestLayer = (options: {
     IngestAddress,
     Effect.gen(function* () {
       const app = yield* HttpRouter.toHttpEffect(routes)
-      const { http, port } = yield* listen(options)
+      const { http, port, server } = yield* listen(options)
       yield* http.serve(Effect.catchCause(app, answerFailure))
+      yield* Effect.addFinalizer(() => Effect.sync(() => letGo(server)))
       return { host: options.host, port, url: `http://${reachable(options.host)}:${port}` }
     }),
   ).pipe(Layer.provide(NodeHttpServer.layerHttpServices))
@@ -63,8 +67,14 @@ const listen = Effect.fnUntraced(function* (options: { readonly host: string; re
   }).pipe(Effect.mapError((error) => cannotListen(options, error.cause)))
   // Runs after the wait for requests under way and before the wait for the server's end, which an idle client could hold up for ever.
   yield* Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()))
-  return { http, port: (server.address() as AddressInfo).port }
+  return { http, port: (server.address() as AddressInfo).port, server }
 })
+
+/** While the server closes: a connection that ends its last request then is kept alive by its client, and would hold up the end. */
+const letGo = (server: Server): void => {
+  const timer = setInterval(() => server.closeIdleConnections(), idleClosedEveryMs)
+  server.once("close", () => clearInterval(timer))
+}
 
 const cannotListen = (options: { readonly host: string; readonly port: number }, cause: unknown): Unusable => {
   const code = (cause as NodeJS.ErrnoException).code

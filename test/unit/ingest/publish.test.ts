@@ -16,6 +16,10 @@ const until = (holds: () => boolean) =>
     while (!holds()) yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
   })
 
+const failing = (stored: "no" | "unknown") => () => new LogUnavailable({ operation: "append", reason: "away", stored })
+
+const as = (name: string) => ({ authorization: `Bearer ${name}-key` })
+
 describe("POST /api/v1/events", () => {
   it.live("answers 201 with the event's facts and stores its canonical envelope", () =>
     Effect.gen(function* () {
@@ -132,8 +136,6 @@ describe("POST /api/v1/events", () => {
   it.live("says that nothing was stored when the log refused, and that it is not known when it went silent", () =>
     Effect.gen(function* () {
       const server = yield* serve()
-      const failing = (stored: "no" | "unknown") => () =>
-        new LogUnavailable({ operation: "append", reason: "away", stored })
       server.log.failure = failing("no")
       const refused = yield* server.post(path, event)
       assert.strictEqual(refused.status, 503)
@@ -169,7 +171,6 @@ describe("keys", () => {
         key("browser", { publishable: true, scopes: ["admin"], workspaces: ["acme"] }),
       ])
       const { workspace: _, ...unbound } = event
-      const as = (name: string) => ({ authorization: `Bearer ${name}-key` })
       const missing = yield* server.post(path, event, { authorization: undefined })
       assert.deepStrictEqual([missing.status, missing.headers["www-authenticate"]], [401, "Bearer"])
       assert.strictEqual((yield* server.post(path, event, as("nobody"))).status, 401)
