@@ -37,6 +37,8 @@ export class Shard {
   readonly #held = new Map<number, Item>()
   /** Sequences that were finished last, the oldest first. */
   readonly #recent = new Set<number>()
+  /** How many ended since the owner last asked. */
+  finished = 0
   #pull: Pull | undefined
   #draining = 0
   #stopped = false
@@ -231,6 +233,7 @@ export class Shard {
   /** Stored and accounted for: the message leaves the log. */
   #end(item: Item): void {
     item.message.ack()
+    this.finished++
     this.#held.delete(item.message.seq)
     this.#recent.add(item.message.seq)
     if (this.#recent.size > limits.recentDeliveries) {

@@ -3,6 +3,7 @@
  * config or from closed sets, so that their number is bounded.
  */
 import * as Metric from "effect/Metric"
+import { outcomeKinds, type OutcomeKind } from "../model/outcome.ts"
 
 /** Events that a router has decided on. */
 export const eventsRouted = Metric.counter("events_routed_total", {
@@ -44,4 +45,26 @@ export const requestsInFlight = Metric.gauge("requests_in_flight", {
 export const acceptSeconds = Metric.histogram("accept_seconds", {
   description: "time from a publishing request to its answer",
   boundaries: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+})
+
+const attempts = Metric.counter("delivery_attempts_total", {
+  description: "attempts made, by what they came to",
+  incremental: true,
+})
+
+/** Attempts, by outcome. */
+export const attemptOutcomes: { readonly [K in OutcomeKind]: typeof attempts } = Object.fromEntries(
+  outcomeKinds.map((outcome) => [outcome, Metric.withAttributes(attempts, { outcome })]),
+) as { [K in OutcomeKind]: typeof attempts }
+
+/** Seconds that an attempt took. */
+export const attemptSeconds = Metric.histogram("delivery_attempt_seconds", {
+  description: "time from the beginning of an attempt to its outcome",
+  boundaries: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+})
+
+/** Deliveries that were given up and became dead letters. */
+export const deliveriesDead = Metric.counter("deliveries_dead_total", {
+  description: "deliveries that became dead letters",
+  incremental: true,
 })
