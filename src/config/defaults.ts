@@ -33,6 +33,10 @@ export const limits = {
   acceptTimeoutMs: 10 * second,
   /** Requests being read or stored at once; more are answered 503. */
   requestsInFlight: 4096,
+  /** Bytes of request bodies held at once; what would exceed them is answered 503. */
+  requestBytesInFlight: 256 * mebibyte,
+  /** Open connections of clients. */
+  connections: 10_000,
   requestHeadersTimeoutMs: 10 * second,
   requestTimeoutMs: 60 * second,
   /** How often requests that take too long to arrive are looked for. */
@@ -146,6 +150,12 @@ export const limits = {
   natsConnectTimeoutMs: 5 * second,
   /** How long `start` waits for a server that does not answer. */
   natsStartWaitMs: 60 * second,
+  /** The embedded server. */
+  natsServerVersionMs: 10 * second,
+  natsServerFetchMs: 120 * second,
+  natsServerStopMs: 10 * second,
+  natsServerLinesKept: 20,
+  embeddedMaxPayload: 2 * mebibyte,
   /** `max_payload` that the server must allow: an event, its delivery's line and headers. */
   natsPayloadMin: 1 * mebibyte,
   /** Other NATS servers that the `nats` connector keeps connections to. */
