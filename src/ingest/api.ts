@@ -25,7 +25,7 @@ const fields = {
   id: Schema.optionalKey(
     text(
       eventIdPattern,
-      "An id that is sent again within two minutes is a repeat: it is stored once. Default: a new one.",
+      `An id that is sent again within ${limits.idempotencyWindowMs / 60_000} minutes is a repeat: it is stored once. Default: a new one.`,
     ),
   ),
   time: Schema.optionalKey(time),

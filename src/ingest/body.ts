@@ -8,6 +8,7 @@ import type { HttpServerError } from "effect/http/HttpServerError"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import { isTagged } from "effect/Predicate"
 import * as Result from "effect/Result"
+import { limits } from "../config/defaults.ts"
 import { batchedType, isJsonType, structuredType } from "../model/cloudevents.ts"
 import { type Problem, problem } from "./problem.ts"
 
@@ -49,6 +50,13 @@ export const formOf = (headers: { readonly [name: string]: string | undefined })
 
 const notTaken = (contentType: string): Problem =>
   problem(415, `the content-type ${JSON.stringify(contentType)} is not taken: send ${accepted}`)
+
+/** How many bytes a request may make us hold: what it announces, or the limit when it announces nothing. */
+export const expectedBytes = (request: HttpServerRequest, limit: number): number => {
+  const announced = Number(request.headers["content-length"] ?? limit)
+  // More than is ever taken is refused unread.
+  return announced <= limits.bulkBytes ? announced : 0
+}
 
 /** The whole body, or why not. Stops reading at the limit. */
 export const readBody = (request: HttpServerRequest, limit: number): Effect.Effect<Result.Result<Buffer, Problem>> => {

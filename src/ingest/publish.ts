@@ -21,7 +21,7 @@ import { LogUnavailable } from "../model/errors.ts"
 import { encodeEvent, type Event } from "../model/event.ts"
 import { makeKeyedEventId } from "../model/ids.ts"
 import { acceptSeconds, eventsAccepted, eventsRefused, eventsRepeated, requestsInFlight } from "../observe/metrics.ts"
-import { type Form, formOf, readBody } from "./body.ts"
+import { expectedBytes, type Form, formOf, readBody } from "./body.ts"
 import { decodeText, parseJson, parseText } from "./json.ts"
 import { busy, inputProblem, logProblem, type Problem, problem, problemRecord, problemResponse } from "./problem.ts"
 
@@ -58,30 +58,34 @@ export const makePublisher = Effect.gen(function* () {
   const context = yield* Effect.context<never>()
   const clock = yield* Clock.Clock
 
-  let inFlight = 0
-  const ended = (begun: number) => {
-    inFlight--
-    requestsInFlight.updateUnsafe(inFlight, context)
-    acceptSeconds.updateUnsafe((performance.now() - begun) / 1000, context)
-  }
   const refusal = (given: Problem): Response => {
     eventsRefused[given.status]?.updateUnsafe(1, context)
     return problemResponse(given)
   }
 
-  /** Counts a request and bounds their number. */
+  let inFlight = 0
+  let bytesInFlight = 0
+  const count = (requests: number, bytes: number) => {
+    inFlight += requests
+    bytesInFlight += bytes
+    requestsInFlight.updateUnsafe(inFlight, context)
+  }
+  /** Counts requests and their bytes, and refuses those for which there is no room. */
   const bounded =
-    (handle: (request: HttpServerRequest) => Effect.Effect<Response>) =>
+    (limit: number, handle: (request: HttpServerRequest) => Effect.Effect<Response>) =>
     (request: HttpServerRequest): Effect.Effect<Response> =>
       Effect.suspend(() => {
-        if (inFlight >= limits.requestsInFlight) return Effect.succeed(refusal(busy))
-        inFlight++
-        requestsInFlight.updateUnsafe(inFlight, context)
+        const bytes = expectedBytes(request, limit)
+        if (inFlight >= limits.requestsInFlight || bytesInFlight + bytes > limits.requestBytesInFlight) {
+          return Effect.succeed(refusal(busy))
+        }
+        count(1, bytes)
         const begun = performance.now()
-        return Effect.ensuring(
-          handle(request),
-          Effect.sync(() => ended(begun)),
-        )
+        const ended = Effect.sync(() => {
+          count(-1, -bytes)
+          acceptSeconds.updateUnsafe((performance.now() - begun) / 1000, context)
+        })
+        return Effect.ensuring(handle(request), ended)
       })
 
   const ask = (request: HttpServerRequest): Result.Result<Asked, Problem> => {
@@ -228,7 +232,7 @@ export const makePublisher = Effect.gen(function* () {
     return publishMany(request, asked.success)
   }
 
-  return { publish: bounded(publish), bulk: bounded(bulk) }
+  return { publish: bounded(limits.eventBytes, publish), bulk: bounded(limits.bulkBytes, bulk) }
 })
 
 /** What becomes of one event of a bulk. `position` is its place among those that go to the log. */

@@ -60,6 +60,7 @@ const listen = Effect.fnUntraced(function* (options: { readonly host: string; re
     connectionsCheckingInterval: limits.connectionsCheckedEveryMs,
     keepAliveTimeout: limits.keepAliveMs,
   })
+  server.maxConnections = limits.connections
   const http = yield* NodeHttpServer.make(() => server, {
     host: options.host,
     port: options.port,

@@ -314,4 +314,24 @@ describe("bad input gets a clear answer and the server goes on serving", () => {
       assert.strictEqual((yield* server.post(path, event)).status, 201)
     }),
   )
+
+  it.live("more bytes at once than are held", () =>
+    Effect.gen(function* () {
+      const server = yield* serve()
+      const gate = yield* Deferred.make<void>()
+      server.log.gate = gate
+      // A body that does not say its length counts as the longest that is taken.
+      const bulk = () => server.post("/api/v1/events/bulk", [event], { "transfer-encoding": "chunked" })
+      const count = Math.floor(limits.requestBytesInFlight / limits.bulkBytes)
+      const fiber = yield* Effect.forkChild(
+        Effect.forEach(Array.from({ length: count }), () => bulk(), { concurrency: count }),
+      )
+      yield* until(() => server.log.waiting === count)
+      const refused = yield* bulk()
+      assert.deepStrictEqual([refused.status, refused.headers["retry-after"]], [503, "1"])
+      yield* Deferred.succeed(gate, undefined)
+      for (const answer of yield* Fiber.join(fiber)) assert.strictEqual(answer.status, 201)
+      assert.strictEqual((yield* bulk()).status, 201)
+    }),
+  )
 })
