@@ -13,17 +13,14 @@ import * as Result from "effect/Result"
 import { allows, type Identity, Keys } from "../accounts/keys.ts"
 import { CurrentPlan } from "../config/current-plan.ts"
 import { limits } from "../config/defaults.ts"
-import type { Plan } from "../config/plan.ts"
 import { type Appended, type Entry, EventLog } from "../log/event-log.ts"
-import { parseBinaryCloudEvent, parseCloudEvent } from "../model/cloudevents.ts"
-import { type EventDefaults, type EventRefusal, type ParsedEvent, parseEvent } from "../model/envelope.ts"
+import type { ParsedEvent } from "../model/envelope.ts"
 import { LogUnavailable } from "../model/errors.ts"
-import { encodeEvent, type Event } from "../model/event.ts"
-import { makeKeyedEventId } from "../model/ids.ts"
+import type { Event } from "../model/event.ts"
 import { acceptSeconds, eventsAccepted, eventsRefused, eventsRepeated, requestsInFlight } from "../observe/metrics.ts"
-import { expectedBytes, type Form, formOf, readBody } from "./body.ts"
-import { decodeText, parseJson, parseText } from "./json.ts"
-import { busy, inputProblem, logProblem, type Problem, problem, problemRecord, problemResponse } from "./problem.ts"
+import { expectedBytes, formOf, readBody } from "./body.ts"
+import { busy, logProblem, type Problem, problem, problemRecord, problemResponse } from "./problem.ts"
+import { type Asked, draft, type Draft, parseOne, renameIfElsewhere, splitBulk } from "./read.ts"
 
 /** Longest `Idempotency-Key`. */
 const idempotencyKeyCharactersMax = 255
@@ -31,7 +28,6 @@ const idempotencyKeyCharactersMax = 255
 const originalsReadAtOnce = 16
 
 type Response = HttpServerResponse.HttpServerResponse
-type Json = "json" | "structured"
 
 /** An event that is in the log. */
 interface Stored {
@@ -39,15 +35,6 @@ interface Stored {
   /** When it was accepted, in milliseconds. */
   readonly created: number
   readonly repeated: boolean
-}
-
-/** What one request asks for, as far as its headers say. */
-interface Asked {
-  readonly identity: Identity
-  readonly form: Form
-  readonly defaults: EventDefaults
-  readonly plan: Plan
-  readonly now: number
 }
 
 /** The handlers of the two publishing calls. They answer every failure themselves. */
@@ -94,7 +81,7 @@ export const makePublisher = Effect.gen(function* () {
     const form = formOf(request.headers)
     if (Result.isFailure(form)) return Result.fail(form.failure)
     const idempotencyKey = request.headers["idempotency-key"]
-    if (idempotencyKey !== undefined && !/^[\x20-\x7e]{1,255}$/.test(idempotencyKey)) {
+    if (idempotencyKey !== undefined && !isIdempotencyKey(idempotencyKey)) {
       return Result.fail(
         problem(400, `the Idempotency-Key must be 1 to ${idempotencyKeyCharactersMax} plain characters`),
       )
@@ -104,28 +91,26 @@ export const makePublisher = Effect.gen(function* () {
     return Result.succeed({ identity: identity.success, form: form.success, defaults, plan: current.get(), now })
   }
 
-  const original = (seq: number, sent: Event, now: number): Effect.Effect<Stored, LogUnavailable> =>
-    Effect.map(log.read(seq), (found) =>
-      // Gone from the log since (its age): the repeat's own facts are the best there are.
-      found === undefined
-        ? { event: sent, created: now, repeated: true }
-        : { event: found.event, created: found.created, repeated: true },
+  const store = (parsed: ParsedEvent, asked: Asked): Effect.Effect<Stored, LogUnavailable> =>
+    log.append(toEntry(parsed, asked.now)).pipe(
+      Effect.timeoutOrElse({ duration: limits.acceptTimeoutMs, orElse: () => Effect.fail(silent) }),
+      Effect.flatMap((appended) => settle(parsed, appended, asked)),
     )
 
-  const store: (parsed: ParsedEvent, asked: Asked) => Effect.Effect<Stored, LogUnavailable> = Effect.fnUntraced(
-    function* (parsed: ParsedEvent, asked: Asked) {
-      const appended = yield* log.append(toEntry(parsed, asked.now)).pipe(
-        Effect.timeoutOrElse({
-          duration: limits.acceptTimeoutMs,
-          orElse: () => Effect.fail(silent),
-        }),
-      )
-      if (!appended.duplicate) return { event: parsed.event, created: asked.now, repeated: false }
-      const found = yield* original(appended.seq, parsed.event, asked.now)
-      const renamed = isFromElsewhere(asked.form, parsed.event, found.event) ? rename(parsed.event) : undefined
-      return renamed === undefined ? found : yield* store(renamed, asked)
-    },
-  )
+  /** What the log's answer means: the event is stored now, or an earlier one of its id is what the publisher is told of. */
+  const settle = (parsed: ParsedEvent, appended: Appended, asked: Asked): Effect.Effect<Stored, LogUnavailable> => {
+    const { event } = parsed
+    if (!appended.duplicate) return Effect.succeed({ event, created: asked.now, repeated: false })
+    return Effect.matchEffect(log.read(appended.seq), {
+      onFailure: ({ operation, reason }) => Effect.fail(new LogUnavailable({ operation, reason, stored: "unknown" })),
+      onSuccess: (first) => {
+        // Gone from the log since (its age): the repeat's own facts are the best there are.
+        if (first === undefined) return Effect.succeed({ event, created: asked.now, repeated: true })
+        const renamed = renameIfElsewhere(asked.form, event, first.event)
+        return renamed === undefined ? Effect.succeed({ ...first, repeated: true }) : store(renamed, asked)
+      },
+    })
+  }
 
   const publishOne = (request: HttpServerRequest, asked: Asked): Effect.Effect<Response> =>
     Effect.flatMap(readBody(request, limits.eventBytes), (body) => {
@@ -167,14 +152,6 @@ export const makePublisher = Effect.gen(function* () {
     fresh: ReadonlyArray<ParsedEvent>,
     asked: Asked,
   ): Effect.Effect<ReadonlyArray<Result.Result<Stored, LogUnavailable>>> => {
-    const settle = (appended: Result.Result<Appended, LogUnavailable>, index: number) => {
-      const parsed = fresh[index]!
-      if (Result.isFailure(appended)) return Effect.succeed(Result.fail(appended.failure))
-      // A repeat is looked up the way of a single one.
-      return appended.success.duplicate
-        ? Effect.result(store(parsed, asked))
-        : Effect.succeed(Result.succeed({ event: parsed.event, created: asked.now, repeated: false }))
-    }
     if (fresh.length === 0) return Effect.succeed([])
     return log.appendAll(fresh.map((one) => toEntry(one, asked.now))).pipe(
       Effect.timeoutOrElse({
@@ -182,10 +159,18 @@ export const makePublisher = Effect.gen(function* () {
         orElse: () => Effect.succeed(fresh.map(() => Result.fail(silent))),
       }),
       Effect.flatMap((answers) => {
+        // The common case pays for no effect an event.
         const plain = answers.every((one) => Result.isSuccess(one) && !one.success.duplicate)
         return plain
           ? Effect.succeed(fresh.map(({ event }) => Result.succeed({ event, created: asked.now, repeated: false })))
-          : Effect.forEach(answers, settle, { concurrency: originalsReadAtOnce })
+          : Effect.forEach(
+              answers,
+              (answer, i) =>
+                Effect.result(
+                  Effect.flatMap(Effect.fromResult(answer), (appended) => settle(fresh[i]!, appended, asked)),
+                ),
+              { concurrency: originalsReadAtOnce },
+            )
       }),
     )
   }
@@ -235,105 +220,6 @@ export const makePublisher = Effect.gen(function* () {
   return { publish: bounded(limits.eventBytes, publish), bulk: bounded(limits.bulkBytes, bulk) }
 })
 
-/** What becomes of one event of a bulk. `position` is its place among those that go to the log. */
-type Draft =
-  | { readonly kind: "fresh"; readonly parsed: ParsedEvent; readonly position: number }
-  | { readonly kind: "repeat"; readonly position: number }
-  | { readonly kind: "refused"; readonly problem: Problem }
-
-/** Reads and judges every event of a bulk; the second of an id is a repeat of the first. */
-const draft = (values: ReadonlyArray<Result.Result<unknown, string>>, asked: Asked): ReadonlyArray<Draft> => {
-  const form: Json = asked.form === "structured" || asked.form === "batched" ? "structured" : "json"
-  const places = new Map<string, { readonly position: number; readonly event: Event }>()
-  return values.map((value, index): Draft => {
-    if (Result.isFailure(value)) return { kind: "refused", problem: problem(400, value.failure) }
-    const key = asked.defaults.idempotencyKey
-    const defaults = key === undefined ? asked.defaults : { ...asked.defaults, idempotencyKey: `${key}#${index}` }
-    const judged = parseValue(form, value.success, { ...asked, defaults })
-    if (Result.isFailure(judged)) return { kind: "refused", problem: judged.failure }
-    let parsed = judged.success
-    const before = places.get(`${parsed.event.workspace}/${parsed.event.id}`)
-    if (before !== undefined) {
-      const renamed = isFromElsewhere(asked.form, parsed.event, before.event) ? rename(parsed.event) : undefined
-      if (renamed === undefined) return { kind: "repeat", position: before.position }
-      parsed = renamed
-    }
-    const place = `${parsed.event.workspace}/${parsed.event.id}`
-    const again = places.get(place)
-    if (again !== undefined) return { kind: "repeat", position: again.position }
-    const position = places.size
-    places.set(place, { position, event: parsed.event })
-    return { kind: "fresh", parsed, position }
-  })
-}
-
-/** The values of a bulk: a JSON array, or one value a line. A broken line is that line's error alone. */
-const splitBulk = (body: Buffer, form: Form): Result.Result<ReadonlyArray<Result.Result<unknown, string>>, Problem> => {
-  if (form === "lines") return splitLines(body)
-  const value = parseJson(body)
-  // One event, or lines of events that were sent as plain JSON.
-  if (form === "json" && firstCharacter(body) === "{")
-    return Result.isSuccess(value) ? Result.succeed([value]) : splitLines(body)
-  if (Result.isFailure(value)) return Result.fail(problem(400, value.failure))
-  if (form === "structured") return Result.succeed([value])
-  return Array.isArray(value.success)
-    ? Result.succeed(value.success.map((one) => Result.succeed(one)))
-    : Result.fail(problem(400, "the body must be a JSON array of events, or one event a line"))
-}
-
-const splitLines = (body: Buffer): Result.Result<ReadonlyArray<Result.Result<unknown, string>>, Problem> => {
-  const text = decodeText(body)
-  if (Result.isFailure(text)) return Result.fail(problem(400, text.failure))
-  const values: Array<Result.Result<unknown, string>> = []
-  for (const [index, line] of text.success.split("\n").entries()) {
-    if (line.trim() === "") continue
-    // Too many are refused as a whole: what they hold does not matter.
-    values.push(values.length > limits.bulkEvents ? Result.succeed(undefined) : parseText(line, index + 1))
-  }
-  return Result.succeed(values)
-}
-
-const firstCharacter = (body: Buffer): string | undefined => /\S/.exec(body.toString("latin1", 0, 1024))?.[0]
-
-/** The one event of a request. */
-const parseOne = (request: HttpServerRequest, asked: Asked, body: Buffer): Result.Result<ParsedEvent, Problem> => {
-  if (asked.form === "binary") {
-    const headers = request.headers
-    const read = (name: string) => headers[name]
-    const parsed = parseBinaryCloudEvent(read, headers["content-type"], body, asked.defaults, limits)
-    return judge(parsed, asked)
-  }
-  const value = parseJson(body)
-  if (Result.isFailure(value)) return Result.fail(problem(400, value.failure))
-  if (Array.isArray(value.success)) {
-    return Result.fail(problem(400, "the body is an array: send many events to /api/v1/events/bulk"))
-  }
-  return parseValue(asked.form === "structured" ? "structured" : "json", value.success, asked)
-}
-
-const parseValue = (form: Json, value: unknown, asked: Asked): Result.Result<ParsedEvent, Problem> => {
-  const parse = form === "structured" ? parseCloudEvent : parseEvent
-  return judge(parse(value, asked.defaults, limits), asked)
-}
-
-/** Whether this key may send this event, there, with such a payload. */
-const judge = (parsed: Result.Result<ParsedEvent, EventRefusal>, asked: Asked): Result.Result<ParsedEvent, Problem> => {
-  if (Result.isFailure(parsed))
-    return Result.fail(inputProblem(parsed.failure.tooLarge ? 413 : 400, parsed.failure.issues))
-  const { workspace, type, payload } = parsed.success.event
-  if (!allows(asked.identity, "publish", workspace)) {
-    return Result.fail(problem(403, `the key ${asked.identity.name} may not publish to the workspace ${workspace}`))
-  }
-  const found = asked.plan.workspaces.get(workspace)
-  if (found === undefined) {
-    return Result.fail(problem(404, `there is no workspace ${workspace}: the config declares the workspaces`))
-  }
-  const issues = found.eventTypes.get(type)?.check?.(payload)
-  return issues === undefined || issues.length === 0
-    ? Result.succeed(parsed.success)
-    : Result.fail(inputProblem(422, issues, [asked.form === "json" || asked.form === "lines" ? "payload" : "data"]))
-}
-
 const authenticate = (
   keys: Keys["Service"],
   headers: { readonly [name: string]: string | undefined },
@@ -351,16 +237,8 @@ const authenticate = (
     : Result.fail(problem(403, `the key ${identity.success.name} may not publish`))
 }
 
-/** CloudEvents are the same when id and source are: a first event of the same id from another source is another event. */
-const isFromElsewhere = (form: Form, event: Event, first: Event): boolean =>
-  form !== "json" && form !== "lines" && first.source !== event.source
-
-/** The same event under an id that its source is part of; `undefined` if it has that id already. */
-const rename = (event: Event): ParsedEvent | undefined => {
-  if (event.id.startsWith("key_")) return undefined
-  const renamed = { ...event, id: makeKeyedEventId(event.source ?? "", event.id) }
-  return { event: renamed, envelope: encodeEvent(renamed) }
-}
+const isIdempotencyKey = (text: string): boolean =>
+  text.length <= idempotencyKeyCharactersMax && /^[\x20-\x7e]+$/.test(text)
 
 const toEntry = ({ event, envelope }: ParsedEvent, created: number): Entry => ({
   workspace: event.workspace,
