@@ -1,6 +1,7 @@
 /** One event over HTTP: what is answered, and what the log then has. */
 import { assert, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber } from "effect"
+import { TestClock } from "effect/testing"
 import { describe } from "vitest"
 import { limits } from "../../../src/config/defaults.ts"
 import { LogUnavailable } from "../../../src/model/errors.ts"
@@ -148,6 +149,22 @@ describe("POST /api/v1/events", () => {
       assert.include(silent.json.message, "same id")
       server.log.failure = () => undefined
       assert.strictEqual((yield* server.post(path, event)).status, 201)
+    }),
+  )
+
+  it.effect("keeps nobody waiting for a log that never answers", () =>
+    Effect.gen(function* () {
+      const server = yield* serve()
+      server.log.gate = yield* Deferred.make<void>()
+      const one = yield* Effect.forkChild(server.post(path, event))
+      const many = yield* Effect.forkChild(server.post(`${path}/bulk`, [event, event]))
+      yield* until(() => server.log.waiting === 2)
+      yield* TestClock.adjust(limits.acceptTimeoutMs)
+      for (const answer of [yield* Fiber.join(one), yield* Fiber.join(many)]) {
+        assert.strictEqual(answer.status, 503)
+        assert.include(answer.json.message, "not known whether it was stored")
+      }
+      assert.strictEqual(server.log.waiting, 0)
     }),
   )
 
