@@ -146,6 +146,7 @@ export const limits = {
   /** A loop that neither moved nor proved itself idle for this long makes the runtime unready. */
   loopSilenceMs: 10 * second,
   shutdownMs: 20 * second,
+  readyPollMs: 20,
   natsReconnectWaitMs: 250,
   natsConnectTimeoutMs: 5 * second,
   /** How long `start` waits for a server that does not answer. */

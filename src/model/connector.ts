@@ -89,6 +89,9 @@ export interface ActionContext<Settings> {
   readonly envelope: Uint8Array
   readonly delivery: {
     readonly id: string
+    /** The event's id and type: without looking into `event`, which is parsed only when somebody does. */
+    readonly event: string
+    readonly type: string
     readonly workspace: string
     readonly rule: string
     readonly connection: string
@@ -157,19 +160,27 @@ export interface ConnectorDefinition<
   readonly check?: (
     settings: Settings,
   ) => ReadonlyArray<{ readonly path: ReadonlyArray<string | number>; readonly message: string }>
+  /** Rules about secrets' values; `path` and `message` never hold the value. Checked at start and when a lane opens. */
+  readonly checkResolved?: (
+    settings: any,
+  ) => ReadonlyArray<{ readonly path: ReadonlyArray<string | number>; readonly message: string }>
   /** The action a rule means when it names none. */
   readonly defaultAction?: keyof Actions & string
 }
 
+/** What the types of a config need to know of a connection: its actions' inputs, which of them need a mapping, and the default. */
+export interface ConnectionTypes {
+  readonly inputs: { readonly [action: string]: unknown }
+  readonly maps: { readonly [action: string]: "required" | "optional" }
+  readonly defaultAction: string
+}
+
 /** A connection as written in the config: a connector with settings. Checked at load, not here. */
-export interface Connection<
-  Actions extends { readonly [name: string]: AnyAction } = { readonly [name: string]: AnyAction },
-  Default extends string = string,
-> {
+export interface Connection<Types extends ConnectionTypes = any> {
   readonly _tag: "Connection"
-  readonly connector: ConnectorDefinition<any, Actions>
+  readonly connector: ConnectorDefinition
   readonly settings: unknown
   readonly options: ConnectionOptions
-  /** Only for the types: which action a rule may leave out. */
-  readonly defaultAction?: Default
+  /** Never there: it carries types. */
+  readonly types?: Types
 }

@@ -3,7 +3,6 @@
  * deliveries together with how far it has come. A decision is a function of the event and the config alone, so an event that is
  * decided again after a crash gives the same deliveries under the same ids.
  */
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
@@ -34,18 +33,16 @@ interface Draft {
 }
 
 /** Runs the routers of all partitions, each supervised. */
-export class Router extends Context.Service<Router, Record<never, never>>()("meshes/Router") {
-  static readonly layer = Layer.effectDiscard(
-    Effect.gen(function* () {
-      const health = yield* Health
-      for (let partition = 0; partition < limits.partitions; partition++) {
-        const name = `route.${partition}`
-        health.expect(name)
-        yield* Effect.forkScoped(supervise(name, routePartition(partition, name)))
-      }
-    }),
-  )
-}
+export const routerLayer = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const health = yield* Health
+    for (let partition = 0; partition < limits.partitions; partition++) {
+      const name = `route.${partition}`
+      health.expect(name)
+      yield* Effect.forkScoped(supervise(name, routePartition(partition, name)))
+    }
+  }),
+)
 
 const routePartition = (partition: number, name: string) =>
   Effect.scoped(

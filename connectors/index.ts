@@ -1,0 +1,7 @@
+/**
+ * The connectors that come with Meshes: `import { webhook } from "meshes/connectors"`. How to write one: README.md beside this file.
+ */
+export { console } from "./console/index.ts"
+export { http } from "./http/index.ts"
+export { nats } from "./nats/index.ts"
+export { webhook } from "./webhook/index.ts"

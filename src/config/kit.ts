@@ -1,0 +1,93 @@
+/**
+ * The connector kit: what the author of a connector imports. A connector is defined once, as a value; calling it with settings makes a
+ * connection for `defineConfig`.
+ */
+import * as Schema from "effect/Schema"
+import {
+  connectionOptionKeys,
+  type Action,
+  type Connection,
+  type ConnectionOptions,
+  type ConnectorDefinition,
+  type Resolved,
+  type SecretRef,
+} from "../model/connector.ts"
+
+const secretName = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/
+
+/**
+ * A reference to a secret: the environment variable `name`, or the content of the file that `name_FILE` names. The value is looked up
+ * when the runtime starts; the config never holds it.
+ *
+ * @example webhook({ url: "https://example.com/in", secret: secret("ACME_WEBHOOK_SECRET") })
+ */
+export const secret = (name: string): SecretRef => ({ _tag: "Secret", name })
+
+/** The schema of a settings field that holds a secret: it takes `secret("NAME")` and nothing else. */
+export const SecretField: Schema.Codec<SecretRef, SecretRef> = Schema.declare(
+  (value): value is SecretRef =>
+    typeof value === "object" &&
+    value !== null &&
+    (value as SecretRef)._tag === "Secret" &&
+    secretName.test((value as SecretRef).name),
+  { expected: 'secret("NAME"), a reference: secrets are never written into a config' },
+)
+
+/** What `defineConnector` takes. `In` are the actions' inputs, `Maps` whether each needs a mapping: both are inferred. */
+export interface ConnectorInput<
+  Settings extends Schema.Codec<any, any>,
+  In extends { readonly [action: string]: unknown },
+  Maps extends { readonly [action: string]: "required" | "optional" },
+  Default extends string,
+> extends Omit<ConnectorDefinition<Settings["Type"]>, "settings" | "actions" | "defaultAction" | "checkResolved"> {
+  readonly settings: Settings
+  readonly checkResolved?: (
+    settings: Resolved<Settings["Type"]>,
+  ) => ReturnType<NonNullable<ConnectorDefinition["check"]>>
+  readonly actions: { readonly [A in keyof In]: Action<Resolved<Settings["Type"]>, In[A]> } & {
+    readonly [A in keyof Maps]: { readonly map: Maps[A] }
+  }
+  readonly defaultAction?: Default
+}
+
+/**
+ * Defines a connector. Gives the function that a config calls with the connection's settings and options.
+ *
+ * @example
+ * const pager = defineConnector({
+ *   name: "pager", title: "Pager", description: "Pages whoever is on call.",
+ *   settings: Schema.Struct({ token: SecretField }),
+ *   defaultAction: "page",
+ *   actions: {
+ *     page: {
+ *       title: "Page", map: "required", input: Schema.Struct({ text: Schema.String }),
+ *       request: (input, { settings }) => ({
+ *         method: "POST", url: "https://pager.example/v1/pages",
+ *         headers: { authorization: `Bearer ${settings.token}`, "content-type": "application/json" },
+ *         body: JSON.stringify(input),
+ *       }),
+ *     },
+ *   },
+ * })
+ */
+export const defineConnector = <
+  Settings extends Schema.Codec<any, any>,
+  In extends { readonly [action: string]: unknown },
+  const Maps extends { readonly [action: string]: "required" | "optional" },
+  const Default extends string = never,
+>(
+  definition: ConnectorInput<Settings, In, Maps, Default>,
+) => {
+  const connector = definition as unknown as ConnectorDefinition
+  return (
+    settings: Settings["Encoded"] & ConnectionOptions,
+  ): Connection<{ readonly inputs: In; readonly maps: Maps; readonly defaultAction: Default }> => {
+    const own: Record<string, unknown> = {}
+    const options: Record<string, unknown> = {}
+    for (const [key, value] of Object.entries(settings as object)) {
+      if ((connectionOptionKeys as ReadonlyArray<string>).includes(key)) options[key] = value
+      else own[key] = value
+    }
+    return { _tag: "Connection", connector, settings: own, options: options as ConnectionOptions }
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * The process: layers put together in the order that an event meets them, readiness announced, ended in the reverse order.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
+import { generateKey, Keys } from "./accounts/keys.ts"
+import { CurrentPlan } from "./config/current-plan.ts"
+import { limits } from "./config/defaults.ts"
+import type { KeyPlan, Plan } from "./config/plan.ts"
+import { resolveSecrets } from "./config/secrets.ts"
+import type { Settings } from "./config/settings.ts"
+import { Committer } from "./deliver/commit.ts"
+import { delivererLayer, Printer, SettingsResolver } from "./deliver/deliverer.ts"
+import { IngestAddress, ingestLayer } from "./ingest/server.ts"
+import { Nats } from "./log/connection.ts"
+import { NatsElsewhere } from "./log/elsewhere.ts"
+import { embeddedServer } from "./log/embedded.ts"
+import { ensureTopology } from "./log/ensure.ts"
+import { EventLog } from "./log/event-log.ts"
+import { Partitions } from "./log/partition.ts"
+import { Work } from "./log/work.ts"
+import type { Unusable } from "./model/errors.ts"
+import { Health } from "./observe/health.ts"
+import { routerLayer } from "./route/router.ts"
+
+export interface Ready {
+  readonly http: string
+  readonly nats: string
+  /** The admin key that was made because none is configured. */
+  readonly adminKey?: string
+}
+
+export interface RuntimeOptions {
+  readonly settings: Settings
+  readonly plan: Plan
+  /** The keys of the settings and the plan, hashed. */
+  readonly keys: ReadonlyArray<KeyPlan>
+  /** Environment that secrets are taken from. */
+  readonly env: NodeJS.ProcessEnv
+  /** Called once, as soon as `/readyz` is 200. */
+  readonly onReady: (ready: Ready) => Effect.Effect<void>
+  /** Told in a line what is being fetched or waited for. */
+  readonly progress?: (line: string) => void
+  /** Where the `console` connector prints. */
+  readonly print: (line: string) => void
+}
+
+/** Runs until it is interrupted; then it stops accepting, lets what was begun end, stores what came of it, and disconnects. */
+export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable> =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const { settings, plan } = options
+      const url = settings.natsUrl ?? (yield* embedded(options)).url
+      const generated = settings.adminKey === undefined && options.keys.length === 0 ? generateKey() : undefined
+      const stages = Layer.mergeAll(
+        routerLayer,
+        delivererLayer,
+        ingestLayer({ host: settings.host, port: settings.port }),
+      ).pipe(
+        Layer.provideMerge(Committer.layer),
+        Layer.provideMerge(Layer.mergeAll(EventLog.layer, Partitions.layer, Work.layer, NatsElsewhere.layer)),
+        // The streams are there before any stage begins.
+        Layer.provideMerge(Layer.effectDiscard(ensureTopology)),
+        Layer.provideMerge(Nats.layer(url)),
+        Layer.provideMerge(Keys.layer({ adminKey: settings.adminKey ?? generated, keys: options.keys })),
+        Layer.provideMerge(
+          Layer.mergeAll(
+            Health.layer,
+            Layer.succeed(CurrentPlan, { get: () => plan }),
+            Layer.succeed(Printer, { print: options.print }),
+            Layer.succeed(SettingsResolver, {
+              resolve: (connection) =>
+                Result.mapError(resolveSecrets(connection.settings, options.env), (missing) =>
+                  missing.map(({ message }) => message).join("; "),
+                ),
+            }),
+          ),
+        ),
+      )
+      const services = yield* Layer.build(stages)
+      const health = Context.get(services, Health)
+      while (!health.ready()) yield* Effect.sleep(limits.readyPollMs)
+      yield* options.onReady({
+        http: Context.get(services, IngestAddress).url,
+        nats: url,
+        ...(generated === undefined ? {} : { adminKey: generated }),
+      })
+      return yield* Effect.never
+    }),
+  )
+
+const embedded = ({ settings, progress }: RuntimeOptions) =>
+  embeddedServer({
+    dataDir: settings.dataDir,
+    ...(settings.natsServer === undefined ? {} : { configured: settings.natsServer }),
+    ...(progress === undefined ? {} : { progress }),
+  })
