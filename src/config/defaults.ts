@@ -56,6 +56,10 @@ export const limits = {
   // ── expressions (JSONata's own guards) ──
   expressionTimeoutMs: 200,
   expressionStack: 200,
+  /** Compiled expressions that are kept for configs that repeat them. */
+  expressionsRemembered: 100_000,
+  /** Characters of an expression's line shown with an error. */
+  expressionShown: 120,
   expressionSequence: 10_000,
   /** What a mapping may produce. */
   mappedBytes: 1 * mebibyte,

@@ -1,13 +1,23 @@
 /**
  * The plan: a config after it was loaded and checked, in the form that the stages work with. Frozen; a reload makes another one.
  */
-import type { Connection, ConnectionOptions } from "../model/connector.ts"
+import type * as Result from "effect/Result"
+import type { Connection, ConnectionOptions, SecretRef } from "../model/connector.ts"
 import type { EventType, WorkspaceId } from "../model/ids.ts"
 import type { Issue } from "../model/errors.ts"
+
+/** A path of field names that an expression reads from the event: `["payload", "email"]`. */
+export interface ReadPath {
+  readonly path: ReadonlyArray<string>
+  /** Where in the source, from 0. */
+  readonly position: number
+}
 
 /** A compiled expression. It sees the event's fields (`id, type, workspace, resource, resource_id, time, payload`). */
 export interface Expression {
   readonly source: string
+  /** The paths that can be known without running it. */
+  readonly paths: ReadonlyArray<ReadPath>
   /** Gives the value or a promise of it; throws or rejects with an `Error` whose message is for the user. */
   readonly evaluate: (scope: unknown) => unknown
 }
@@ -15,6 +25,17 @@ export interface Expression {
 /** A compiled mapping: makes an action's input from an event. Gives the value or a promise of it, as `Expression` does. */
 export interface Mapping {
   readonly evaluate: (scope: unknown) => unknown
+  /** The expressions in it, each with its place in the mapping. */
+  readonly expressions: ReadonlyArray<{
+    readonly path: ReadonlyArray<string | number>
+    readonly expression: Expression
+  }>
+}
+
+/** Turns what a config says into what runs. Lives in `transform/`; the same source gives the same object. */
+export interface Compiler {
+  readonly expression: (source: string) => Result.Result<Expression, string>
+  readonly mapping: (map: unknown) => Result.Result<Mapping, ReadonlyArray<Issue>>
 }
 
 export interface RetryPlan {
@@ -90,9 +111,16 @@ export interface KeyPlan {
   readonly publishable: boolean
 }
 
+/** A key as the config declares it: its secret is looked up and hashed when the runtime starts. */
+export interface KeyDeclaration extends Omit<KeyPlan, "hash"> {
+  readonly secret: SecretRef
+}
+
 export interface Plan {
   /** First 12 hex digits of the SHA-256 of the config's content. */
   readonly revision: string
   readonly workspaces: ReadonlyMap<WorkspaceId, WorkspacePlan>
   readonly keys: ReadonlyArray<KeyPlan>
+  /** Keys of the config whose secrets are not looked up yet. */
+  readonly declaredKeys?: ReadonlyArray<KeyDeclaration>
 }
