@@ -10,7 +10,9 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import { CurrentPlan } from "../config/current-plan.ts"
-import type { KeyPlan, Plan } from "../config/plan.ts"
+import type { KeyDeclaration, KeyPlan, Plan } from "../config/plan.ts"
+import type { SettingsKey } from "../config/settings.ts"
+import type { Issue } from "../model/errors.ts"
 import type { WorkspaceId } from "../model/ids.ts"
 
 /** Random bytes in a key that is made here. */
@@ -78,6 +80,22 @@ export const generateKey = (): string => `msh_${randomBytes(keyBytes).toString("
 
 /** What is kept of a key: its SHA-256 in hex. */
 export const hashKey = (key: string): string => hash("sha256", key, "hex")
+
+/** The keys of the config and of the environment, hashed; or the secrets that are missing. */
+export const hashKeys = (
+  declared: ReadonlyArray<KeyDeclaration>,
+  given: ReadonlyArray<SettingsKey>,
+  secretOf: (name: string) => Result.Result<string, string>,
+): Result.Result<ReadonlyArray<KeyPlan>, ReadonlyArray<Issue>> => {
+  const issues: Array<Issue> = []
+  const keys: Array<KeyPlan> = given.map(({ key, ...rest }) => ({ ...rest, hash: hashKey(key) }))
+  for (const { secret, ...rest } of declared) {
+    const found = secretOf(secret.name)
+    if (Result.isSuccess(found)) keys.push({ ...rest, hash: hashKey(found.success) })
+    else issues.push({ path: ["keys", rest.name, "key"], message: found.failure })
+  }
+  return issues.length === 0 ? Result.succeed(keys) : Result.fail(issues)
+}
 
 const adminKeyPlan = (key: string): KeyPlan => ({
   name: "admin",

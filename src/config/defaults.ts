@@ -50,6 +50,13 @@ export const limits = {
   rulesPerWorkspace: 10_000,
   actionsPerRule: 100,
   expressionCharacters: 16 * kibibyte,
+  /** Attempts under way at once to one connection. */
+  concurrencyMax: 1000,
+  attemptTimeoutMaxMs: 5 * minute,
+  rateLimitMax: 1_000_000,
+  rateLimitPerMaxMs: 1 * day,
+  retryAttemptsMax: 100,
+  retryWaitMaxMs: 7 * day,
   /** Errors shown of one config; the count is always whole. */
   issuesShown: 100,
 

@@ -20,7 +20,6 @@ interface Node extends Omit<jsonata.ExprNode, "lhs" | "type"> {
 export const pathsOf = (ast: jsonata.ExprNode, source: string): ReadonlyArray<ReadPath> => {
   const found: Array<ReadPath> = []
   visit(ast as unknown as Node, found)
-  // The tree places a name at its end.
   return found.map(({ path, position }) => ({ path, position: Math.min(position, source.length) }))
 }
 
@@ -63,7 +62,8 @@ const visitPath = (node: Node, found: Array<ReadPath>): void => {
   for (const step of rooted ? steps.slice(1) : steps) {
     if (step.type !== "name") break
     path.push(String(step.value))
-    position = step.position ?? 0
+    // The tree places a name at its end.
+    position = Math.max(0, (step.position ?? 0) - String(step.value).length)
     if (step.focus !== undefined || step.index !== undefined) break
   }
   if (path.length > 0) found.push({ path, position })

@@ -1,0 +1,139 @@
+/**
+ * Checks a connection: its connector's settings by the connector's own schema, and the options that every connection has.
+ */
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as SchemaIssue from "effect/SchemaIssue"
+import { connectionOptionKeys, type Connection, type ConnectorDefinition } from "../model/connector.ts"
+import { namePattern, type WorkspaceId } from "../model/ids.ts"
+import { hint, shown, type Checker, type Path } from "./check-shape.ts"
+import { connectionDefaults, limits } from "./defaults.ts"
+import type { ConnectionPlan, RetryPlan } from "./plan.ts"
+
+export const checkConnection = (
+  check: Checker,
+  workspace: WorkspaceId,
+  id: string,
+  value: unknown,
+  path: Path,
+): ConnectionPlan | undefined => {
+  const before = check.issues.length
+  if (!namePattern.test(id)) {
+    check.note(
+      path,
+      `"${id}" cannot name a connection: letters, digits, - and _, at most 63, beginning with a letter or digit`,
+    )
+  }
+  if (!isConnection(value)) {
+    return check.note(
+      path,
+      `expected a connection, made by calling a connector such as webhook({ url: "…" }); got ${shown(value)}`,
+    )
+  }
+  const settings = checkSettings(check, value, path)
+  const options = value.options as { readonly [key: string]: unknown }
+  const rateLimit = checkRateLimit(check, options["rateLimit"], [...path, "rateLimit"])
+  const plan: ConnectionPlan = {
+    id,
+    workspace,
+    connection: value,
+    settings,
+    concurrency:
+      options["concurrency"] === undefined
+        ? connectionDefaults.concurrency
+        : (check.number(options["concurrency"], [...path, "concurrency"], { min: 1, max: limits.concurrencyMax }) ?? 1),
+    timeoutMs:
+      options["timeout"] === undefined
+        ? connectionDefaults.timeoutMs
+        : (check.duration(options["timeout"], [...path, "timeout"], limits.attemptTimeoutMaxMs) ?? 1),
+    retry: checkRetry(check, options["retry"], [...path, "retry"], connectionDefaults.retry),
+    ...(rateLimit === undefined ? {} : { rateLimit }),
+    ordering: checkOrdering(check, options["ordering"], [...path, "ordering"]),
+    allowPrivateNetwork: checkFlag(check, options["allowPrivateNetwork"], [...path, "allowPrivateNetwork"]),
+  }
+  return check.issues.length === before ? plan : undefined
+}
+
+const isConnection = (value: unknown): value is Connection =>
+  typeof value === "object" && value !== null && (value as Connection)._tag === "Connection"
+
+type SettingsDecoder = (settings: unknown) => Result.Result<unknown, Schema.SchemaError>
+const decoders = new WeakMap<ConnectorDefinition, SettingsDecoder>()
+const formatIssues = SchemaIssue.makeFormatterStandardSchemaV1()
+
+const checkSettings = (check: Checker, { connector, settings }: Connection, path: Path): unknown => {
+  let decode = decoders.get(connector)
+  if (decode === undefined) {
+    decode = Schema.decodeUnknownResult(connector.settings, { errors: "all", onExcessProperty: "error" })
+    decoders.set(connector, decode)
+  }
+  const decoded = decode(settings)
+  if (Result.isFailure(decoded)) {
+    for (const issue of formatIssues(decoded.failure.issue).issues) {
+      const inner = (issue.path ?? []).map((key) => key as string | number)
+      check.note([...path, ...inner], settingMessage(connector, settings, inner, issue.message))
+    }
+    return undefined
+  }
+  for (const issue of connector.check?.(decoded.success) ?? []) check.note([...path, ...issue.path], issue.message)
+  return decoded.success
+}
+
+/** The schema's message with the value, unless that may be a secret somebody wrote into the config. */
+const settingMessage = (connector: ConnectorDefinition, settings: unknown, path: Path, message: string): string => {
+  const key = String(path.at(-1))
+  if (message === "Expected no excess property") {
+    const known = path.length === 1 ? [...fieldsOf(connector), ...connectionOptionKeys] : []
+    return `"${key}" is not a setting of ${connector.name}${hint(key, known)}`
+  }
+  if (message === "Missing key") return `${connector.name} needs "${key}"`
+  if (message.includes("secret(")) return message
+  let value = settings
+  for (const step of path) value = (value as { readonly [key: string]: unknown } | undefined)?.[step]
+  return `${message}, got ${shown(value)}`
+}
+
+const fieldsOf = (connector: ConnectorDefinition): ReadonlyArray<string> =>
+  Object.keys((connector.settings as { readonly fields?: object }).fields ?? {})
+
+const checkFlag = (check: Checker, value: unknown, path: Path): boolean => {
+  if (value === undefined || typeof value === "boolean") return value ?? false
+  check.note(path, `expected true or false, got ${shown(value)}`)
+  return false
+}
+
+const checkRateLimit = (check: Checker, value: unknown, path: Path): ConnectionPlan["rateLimit"] => {
+  if (value === undefined) return undefined
+  const rate = check.object(value, path, ["limit", "per"])
+  if (rate === undefined) return undefined
+  const limit = check.number(rate["limit"], [...path, "limit"], { min: 1, max: limits.rateLimitMax })
+  const perMs = check.duration(rate["per"], [...path, "per"], limits.rateLimitPerMaxMs)
+  return limit === undefined || perMs === undefined ? undefined : { limit, perMs }
+}
+
+const checkOrdering = (check: Checker, value: unknown, path: Path): "none" => {
+  if (value !== undefined && value !== "none") {
+    check.note(
+      path,
+      `this version delivers in no particular order, so it cannot keep a promise of ${shown(value)}: leave "ordering" out`,
+    )
+  }
+  return "none"
+}
+
+/** A retry schedule over the one it refines. */
+export const checkRetry = (check: Checker, value: unknown, path: Path, base: RetryPlan): RetryPlan => {
+  if (value === undefined) return base
+  const given = check.object(value, path, ["attempts", "initial", "factor", "max", "jitter"])
+  if (given === undefined) return base
+  const maxMs = limits.retryWaitMaxMs
+  const of = <A>(key: string, read: (value: unknown, path: Path) => A | undefined, otherwise: A): A =>
+    given[key] === undefined ? otherwise : (read(given[key], [...path, key]) ?? otherwise)
+  return {
+    attempts: of("attempts", (v, p) => check.number(v, p, { min: 1, max: limits.retryAttemptsMax }), base.attempts),
+    initialMs: of("initial", (v, p) => check.duration(v, p, maxMs), base.initialMs),
+    factor: of("factor", (v, p) => check.number(v, p, { min: 1, max: 100, whole: false }), base.factor),
+    maxMs: of("max", (v, p) => check.duration(v, p, maxMs), base.maxMs),
+    jitter: of("jitter", (v, p) => check.number(v, p, { min: 0, max: 1, whole: false }), base.jitter),
+  }
+}

@@ -1,0 +1,274 @@
+/**
+ * Checks a rule against what it refers to: event types, connections, their actions, the fields that a mapping must make and the fields
+ * of the event that its expressions read.
+ */
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import type { AnyAction } from "../model/connector.ts"
+import { eventTypeLengthMax, eventTypePattern, namePattern, resourcePattern, type EventType } from "../model/ids.ts"
+import { nearest } from "../model/nearest.ts"
+import { checkRetry } from "./check-connection.ts"
+import { hint, shown, type Checker, type Path } from "./check-shape.ts"
+import { limits } from "./defaults.ts"
+import { unknownField, type JsonSchema } from "./event-types.ts"
+import type { ActionPlan, Compiler, ConnectionPlan, Expression, Mapping, RulePlan } from "./plan.ts"
+
+/** What a rule may refer to. */
+export interface RuleSurroundings {
+  /** Declared types with the schema of their payload where there is one; empty: any type goes. */
+  readonly types: ReadonlyMap<EventType, JsonSchema | undefined>
+  readonly connections: ReadonlyMap<string, ConnectionPlan>
+  /** Connections that are declared but wrong: their errors are told already. */
+  readonly broken: ReadonlySet<string>
+  readonly compiler: Compiler
+}
+
+export const checkRule = (
+  check: Checker,
+  id: string,
+  value: unknown,
+  path: Path,
+  around: RuleSurroundings,
+): RulePlan | undefined => {
+  const before = check.issues.length
+  if (!namePattern.test(id)) {
+    check.note(
+      path,
+      `"${id}" cannot name a rule: letters, digits, - and _, at most 63, beginning with a letter or digit`,
+    )
+  }
+  const rule = check.object(value, path, ["on", "when", "actions"])
+  if (rule === undefined) return undefined
+  const on = checkOn(check, rule["on"], [...path, "on"], around)
+  const schemas = schemasOf(on, around.types)
+  const when = checkWhen(check, rule["when"], [...path, "when"], around.compiler, schemas)
+  const actions = check.list(rule["actions"], [...path, "actions"]) ?? []
+  if (Array.isArray(rule["actions"]) && actions.length === 0) check.note([...path, "actions"], "a rule needs an action")
+  if (actions.length > limits.actionsPerRule) {
+    check.note([...path, "actions"], `${actions.length} actions, at most ${limits.actionsPerRule} are allowed`)
+  }
+  const plans = actions
+    .slice(0, limits.actionsPerRule)
+    .map((action, index) => checkAction(check, index, action, [...path, "actions", index], around, schemas))
+  return check.issues.length === before
+    ? { id, on, ...(when === undefined ? {} : { when }), actions: plans.filter((plan) => plan !== undefined) }
+    : undefined
+}
+
+const tokenPattern = /^[A-Za-z0-9_-]+$/
+
+const checkOn = (check: Checker, value: unknown, path: Path, { types }: RuleSurroundings): ReadonlyArray<string> => {
+  const listed = Array.isArray(value)
+  const list = listed ? value : [value]
+  if (list.length === 0) check.note(path, "a rule needs an event type")
+  return list.flatMap((one, index) => {
+    const place = listed ? [...path, index] : path
+    const pattern = check.text(one, place)
+    if (pattern === undefined) return []
+    const tokens = pattern.split(".")
+    const fits = tokens.every(
+      (token, i) => token === "*" || (token === ">" && i === tokens.length - 1) || tokenPattern.test(token),
+    )
+    if (!fits || pattern.length > eventTypeLengthMax) {
+      check.note(
+        place,
+        `"${pattern}" is not an event type: tokens of letters, digits, - and _ apart by dots, "*" for any one token, ">" at the end for all that follow`,
+      )
+      return []
+    }
+    if (eventTypePattern.test(pattern) && types.size > 0 && !types.has(pattern)) {
+      check.note(place, `no event type "${pattern}" is declared${hint(pattern, [...types.keys()])}`)
+      return []
+    }
+    return [pattern]
+  })
+}
+
+/** The schemas of the payloads that a rule can meet; `undefined` when it can meet one without. */
+const schemasOf = (
+  on: ReadonlyArray<string>,
+  types: RuleSurroundings["types"],
+): ReadonlyArray<JsonSchema> | undefined => {
+  const schemas: Array<JsonSchema> = []
+  for (const pattern of on) {
+    if (!types.has(pattern)) return undefined
+    const schema = types.get(pattern)
+    if (schema === undefined) return undefined
+    schemas.push(schema)
+  }
+  return schemas.length === 0 ? undefined : schemas
+}
+
+const checkWhen = (
+  check: Checker,
+  value: unknown,
+  path: Path,
+  compiler: Compiler,
+  schemas: ReadonlyArray<JsonSchema> | undefined,
+): RulePlan["when"] => {
+  if (value === undefined) return undefined
+  const when = check.object(value, path, ["resource", "resource_id", "tags", "expression"])
+  if (when === undefined) return undefined
+  const resource = checkResource(check, when["resource"], [...path, "resource"])
+  const resource_id = checkResource(check, when["resource_id"], [...path, "resource_id"])
+  const tags = when["tags"] === undefined ? undefined : check.list(when["tags"], [...path, "tags"])
+  const texts = tags?.map((tag, i) => check.text(tag, [...path, "tags", i]) ?? "")
+  const source = check.optionalText(when["expression"], [...path, "expression"])
+  const compiled = source === undefined ? undefined : compiler.expression(source)
+  if (compiled !== undefined && Result.isFailure(compiled)) check.note([...path, "expression"], compiled.failure)
+  const expression = compiled !== undefined && Result.isSuccess(compiled) ? compiled.success : undefined
+  if (expression !== undefined) checkPaths(check, expression, [...path, "expression"], schemas)
+  return {
+    ...(resource === undefined ? {} : { resource }),
+    ...(resource_id === undefined ? {} : { resource_id }),
+    ...(texts === undefined ? {} : { tags: texts }),
+    ...(expression === undefined ? {} : { expression }),
+  }
+}
+
+const checkResource = (check: Checker, value: unknown, path: Path): string | undefined => {
+  const text = check.optionalText(value, path)
+  if (text === undefined || resourcePattern.test(text)) return text
+  return check.note(path, `${shown(text)} is no resource: 1 to 64 of letters, digits, ".", "_", ":" and "-"`)
+}
+
+const checkAction = (
+  check: Checker,
+  index: number,
+  value: unknown,
+  path: Path,
+  around: RuleSurroundings,
+  schemas: ReadonlyArray<JsonSchema> | undefined,
+): ActionPlan | undefined => {
+  const action = check.object(value, path, ["connection", "action", "map", "retry"])
+  if (action === undefined) return undefined
+  const known = [...around.connections.keys(), ...around.broken]
+  const name = check.reference(action["connection"], [...path, "connection"], "connection", known)
+  const connection = name === undefined ? undefined : around.connections.get(name)
+  const map =
+    action["map"] === undefined ? undefined : checkMap(check, action["map"], [...path, "map"], around.compiler, schemas)
+  // Of a connection that is wrong or not there nothing more can be said.
+  if (connection === undefined) return undefined
+  const { connector } = connection.connection
+  const wanted = action["action"] ?? connector.defaultAction
+  if (wanted === undefined) {
+    return check.note(
+      [...path, "action"],
+      `name the action of ${connector.name}${hint("", Object.keys(connector.actions))}`,
+    )
+  }
+  const actionName = check.reference(
+    wanted,
+    [...path, "action"],
+    `action of ${connector.name}`,
+    Object.keys(connector.actions),
+  )
+  if (actionName === undefined) return undefined
+  const definition = connector.actions[actionName]!
+  if (action["map"] === undefined) {
+    if (definition.map === "required") check.note(path, `"${actionName}" needs a mapping: add "map"`)
+  } else checkMapFields(check, definition, action["map"], [...path, "map"])
+  const retry =
+    action["retry"] === undefined ? undefined : checkRetry(check, action["retry"], [...path, "retry"], connection.retry)
+  return {
+    index,
+    connection: connection.id,
+    action: actionName,
+    ...(map === undefined ? {} : { map }),
+    ...(retry === undefined ? {} : { retry }),
+  }
+}
+
+const checkMap = (
+  check: Checker,
+  value: unknown,
+  path: Path,
+  compiler: Compiler,
+  schemas: ReadonlyArray<JsonSchema> | undefined,
+): Mapping | undefined => {
+  const compiled = compiler.mapping(value)
+  if (Result.isFailure(compiled)) {
+    for (const issue of compiled.failure) check.note([...path, ...issue.path], issue.message)
+    return undefined
+  }
+  for (const { path: place, expression } of compiled.success.expressions) {
+    checkPaths(check, expression, [...path, ...place], schemas)
+  }
+  return compiled.success
+}
+
+const eventFields = ["id", "type", "workspace", "resource", "resource_id", "time", "source", "payload"]
+
+/** What an expression reads must be there: the event's own fields, and the payload's where its schema tells them. */
+const checkPaths = (
+  check: Checker,
+  expression: Expression,
+  place: Path,
+  schemas: ReadonlyArray<JsonSchema> | undefined,
+): void => {
+  for (const { path, position } of expression.paths) {
+    const [field, ...inner] = path
+    const at = `at ${position + 1} in \`${expression.source.length > 80 ? `${expression.source.slice(0, 80)}…` : expression.source}\``
+    if (!eventFields.includes(field!)) {
+      check.note(place, `an event has no "${field}" (${at})${meant(field!, schemas)}`)
+      continue
+    }
+    if (field !== "payload" || schemas === undefined || inner.length === 0) continue
+    const unknown = schemas.map((schema) => unknownField(schema, inner))
+    // A rule for several types may read what only one of them has.
+    if (unknown.some((one) => one === undefined)) continue
+    const first = unknown[0]!
+    const wrong = ["payload", ...inner.slice(0, first.at + 1)].join(".")
+    const near =
+      first.nearest === undefined ? undefined : ["payload", ...inner.slice(0, first.at), first.nearest].join(".")
+    const choice = near === undefined ? hint("", first.known) : `; did you mean "${near}"?`
+    check.note(place, `by its schema the event has no "${wrong}" (${at})${choice}`)
+  }
+}
+
+/** `email` for `payload.email` is the commonest slip. */
+const meant = (field: string, schemas: ReadonlyArray<JsonSchema> | undefined): string => {
+  const inPayload = schemas?.some((schema) => unknownField(schema, [field]) === undefined)
+  return inPayload === true && nearest(field, eventFields) === undefined
+    ? `; did you mean "payload.${field}"?`
+    : hint(field, eventFields)
+}
+
+const inputs = new WeakMap<AnyAction, JsonSchema | undefined>()
+
+const inputSchemaOf = (action: AnyAction): JsonSchema | undefined => {
+  if (!inputs.has(action)) {
+    let schema: JsonSchema | undefined
+    try {
+      const document = Schema.toJsonSchemaDocument(action.input, { onExcessProperty: "error" })
+      schema = { ...document.schema, $defs: document.definitions }
+    } catch {
+      // An input without a JSON form is checked when it is made.
+    }
+    inputs.set(action, schema)
+  }
+  return inputs.get(action)
+}
+
+/** The fields that a mapping makes are the action's, the required ones among them. */
+const checkMapFields = (check: Checker, action: AnyAction, map: unknown, path: Path): void => {
+  const schema = inputSchemaOf(action)
+  if (
+    schema === undefined ||
+    typeof schema === "boolean" ||
+    typeof map !== "object" ||
+    map === null ||
+    Array.isArray(map)
+  )
+    return
+  const keys = Object.keys(map)
+  for (const key of keys) {
+    const unknown = unknownField(schema, key.split("."))
+    if (unknown !== undefined) check.note([...path, key], `the action takes no "${key}"${hint(key, unknown.known)}`)
+  }
+  for (const required of (schema["required"] as ReadonlyArray<string> | undefined) ?? []) {
+    if (!keys.some((key) => key === required || key.startsWith(`${required}.`))) {
+      check.note([...path, required], `the action needs "${required}": add it to the mapping`)
+    }
+  }
+}

@@ -1,0 +1,222 @@
+/**
+ * From the value that a config file exports to the plan that the runtime works by, or to all that is wrong with it. Nothing is taken on
+ * trust: a config may come from plain JavaScript.
+ */
+import { hash } from "node:crypto"
+import * as Result from "effect/Result"
+import type { Issue } from "../model/errors.ts"
+import {
+  eventTypeLengthMax,
+  eventTypePattern,
+  workspacePattern,
+  type EventType,
+  type WorkspaceId,
+} from "../model/ids.ts"
+import { checkConnection } from "./check-connection.ts"
+import { checkRule } from "./check-rule.ts"
+import { Checker, shown, type Path } from "./check-shape.ts"
+import { limits } from "./defaults.ts"
+import { compileSchema, type JsonSchema } from "./event-types.ts"
+import type { Compiler, ConnectionPlan, EventTypePlan, KeyDeclaration, Plan, RulePlan, WorkspacePlan } from "./plan.ts"
+import { isSecretRef } from "./secrets.ts"
+
+/** The plan of a config, or every error in it. */
+export const checkConfig = (config: unknown, compiler: Compiler): Result.Result<Plan, ReadonlyArray<Issue>> => {
+  const check = new Checker()
+  const root = check.object(config, [], ["plans", "accounts", "keys", "eventTypes", "workspaces"])
+  if (root === undefined) return Result.fail(check.issues)
+  const plans = checkPlans(check, root["plans"])
+  const accounts = checkAccounts(check, root["accounts"], plans)
+  const shared = checkEventTypes(check, root["eventTypes"], ["eventTypes"])
+  const declared = check.object(root["workspaces"], ["workspaces"])
+  const workspaces = new Map<WorkspaceId, WorkspacePlan>()
+  const names = Object.keys(declared ?? {})
+  if (names.length > limits.workspaces) {
+    check.note(["workspaces"], `${names.length} workspaces, at most ${limits.workspaces} are allowed`)
+  }
+  for (const [id, value] of Object.entries(declared ?? {})) {
+    const workspace = checkWorkspace(check, id, value, { accounts, shared, compiler })
+    if (workspace !== undefined) workspaces.set(id, workspace)
+  }
+  const declaredKeys = checkKeys(check, root["keys"], names)
+  if (check.issues.length > 0) return Result.fail(check.issues)
+  return Result.succeed(Object.freeze({ revision: revisionOf(config), workspaces, keys: [], declaredKeys }))
+}
+
+const planLimits = [
+  "eventsPerMonth",
+  "workspaces",
+  "connections",
+  "rulesPerWorkspace",
+  "rulesPerEventType",
+  "auditRetentionDays",
+  "members",
+]
+
+const checkPlans = (check: Checker, value: unknown): ReadonlyArray<string> =>
+  check.entries(value, ["plans"]).map(([name, plan]) => {
+    const path = ["plans", name]
+    const given = check.object(plan, path, [...planLimits, "overage"])
+    for (const limit of planLimits) {
+      if (given?.[limit] !== undefined)
+        check.number(given[limit], [...path, limit], { min: 0, max: Number.MAX_SAFE_INTEGER })
+    }
+    if (given?.["overage"] !== undefined) check.oneOf(given["overage"], [...path, "overage"], ["reject", "allow"])
+    return name
+  })
+
+const checkAccounts = (check: Checker, value: unknown, plans: ReadonlyArray<string>): ReadonlyArray<string> =>
+  check.entries(value, ["accounts"]).map(([name, account]) => {
+    const path = ["accounts", name]
+    const given = check.object(account, path, ["plan", "members"])
+    if (given?.["plan"] !== undefined) check.reference(given["plan"], [...path, "plan"], "plan", plans)
+    const members = given?.["members"] === undefined ? [] : (check.list(given["members"], [...path, "members"]) ?? [])
+    for (const [index, member] of members.entries()) {
+      const place = [...path, "members", index]
+      const fields = check.object(member, place, ["email", "role"])
+      if (fields === undefined) continue
+      const email = check.text(fields["email"], [...place, "email"])
+      if (email !== undefined && !/^[^\s@]+@[^\s@]+$/.test(email))
+        check.note([...place, "email"], `"${email}" is not an e-mail address`)
+      check.oneOf(fields["role"], [...place, "role"], ["member", "admin", "owner"])
+    }
+    return name
+  })
+
+const scopes = ["publish", "read", "operate", "admin"] as const
+
+const checkKeys = (check: Checker, value: unknown, workspaces: ReadonlyArray<string>): ReadonlyArray<KeyDeclaration> =>
+  check.entries(value, ["keys"]).flatMap(([name, key]) => {
+    const path = ["keys", name]
+    const given = check.object(key, path, ["key", "scopes", "workspaces", "publishable"])
+    if (given === undefined) return []
+    const secret = given["key"]
+    if (!isSecretRef(secret)) {
+      check.note([...path, "key"], 'expected secret("NAME"): keys are never written into a config')
+      return []
+    }
+    const wanted = check.list(given["scopes"], [...path, "scopes"]) ?? []
+    const allowed = wanted.flatMap((scope, i) => check.oneOf(scope, [...path, "scopes", i], scopes) ?? [])
+    const bound =
+      given["workspaces"] === undefined ? undefined : check.list(given["workspaces"], [...path, "workspaces"])
+    const ids = bound?.flatMap(
+      (id, i) => check.reference(id, [...path, "workspaces", i], "workspace", workspaces) ?? [],
+    )
+    const publishable = given["publishable"] ?? false
+    if (typeof publishable !== "boolean")
+      check.note([...path, "publishable"], `expected true or false, got ${shown(publishable)}`)
+    if (publishable === true && allowed.some((scope) => scope !== "publish")) {
+      check.note([...path, "scopes"], 'a publishable key can be seen by anybody: its only scope is "publish"')
+    }
+    return [
+      {
+        name,
+        secret,
+        scopes: allowed,
+        publishable: publishable === true,
+        ...(ids === undefined ? {} : { workspaces: ids }),
+      },
+    ]
+  })
+
+interface TypePlan extends EventTypePlan {
+  /** The payload's fields, where the schema tells them. */
+  readonly fields?: JsonSchema
+}
+type Types = ReadonlyMap<EventType, TypePlan>
+
+const checkEventTypes = (check: Checker, value: unknown, path: Path): Types => {
+  const types = new Map<EventType, TypePlan>()
+  for (const [type, declaration] of check.entries(value, path)) {
+    const place = [...path, type]
+    if (!eventTypePattern.test(type) || type.length > eventTypeLengthMax) {
+      check.note(
+        place,
+        `"${type}" is not an event type: tokens of letters, digits, - and _ apart by dots, at most ${eventTypeLengthMax} characters`,
+      )
+    }
+    const given = check.object(declaration, place, ["description", "schema"])
+    const description = check.optionalText(given?.["description"], [...place, "description"])
+    const compiled = given?.["schema"] === undefined ? undefined : compileSchema(given["schema"])
+    if (compiled !== undefined && Result.isFailure(compiled)) check.note([...place, "schema"], compiled.failure)
+    types.set(type, {
+      type,
+      ...(description === undefined ? {} : { description }),
+      ...(compiled !== undefined && Result.isSuccess(compiled) ? compiled.success : {}),
+    })
+  }
+  return types
+}
+
+const checkWorkspace = (
+  check: Checker,
+  id: string,
+  value: unknown,
+  around: { readonly accounts: ReadonlyArray<string>; readonly shared: Types; readonly compiler: Compiler },
+): WorkspacePlan | undefined => {
+  const path = ["workspaces", id]
+  const before = check.issues.length
+  if (!workspacePattern.test(id)) {
+    check.note(
+      path,
+      `"${id}" cannot name a workspace: lower-case letters, digits, - and _, at most 63, beginning with a letter or digit`,
+    )
+  }
+  const given = check.object(value, path, ["account", "tags", "eventTypes", "connections", "rules"])
+  if (given === undefined) return undefined
+  const account =
+    given["account"] === undefined
+      ? undefined
+      : check.reference(given["account"], [...path, "account"], "account", around.accounts)
+  const tags = given["tags"] === undefined ? [] : (check.list(given["tags"], [...path, "tags"]) ?? [])
+  const texts = tags.map((tag, i) => check.text(tag, [...path, "tags", i]) ?? "")
+  const own = checkEventTypes(check, given["eventTypes"], [...path, "eventTypes"])
+  const types: Types = own.size === 0 ? around.shared : new Map([...around.shared, ...own])
+
+  const connections = new Map<string, ConnectionPlan>()
+  const broken = new Set<string>()
+  const declared = check.entries(given["connections"], [...path, "connections"])
+  if (declared.length > limits.connectionsPerWorkspace) {
+    check.note(
+      [...path, "connections"],
+      `${declared.length} connections, at most ${limits.connectionsPerWorkspace} are allowed`,
+    )
+  }
+  for (const [name, connection] of declared) {
+    const plan = checkConnection(check, id, name, connection, [...path, "connections", name])
+    if (plan === undefined) broken.add(name)
+    else connections.set(name, plan)
+  }
+
+  const rules: Array<RulePlan> = []
+  const declaredRules = check.entries(given["rules"], [...path, "rules"])
+  if (declaredRules.length > limits.rulesPerWorkspace) {
+    check.note([...path, "rules"], `${declaredRules.length} rules, at most ${limits.rulesPerWorkspace} are allowed`)
+  }
+  const fields = new Map([...types].map(([type, plan]) => [type, plan.fields]))
+  for (const [name, rule] of declaredRules) {
+    const plan = checkRule(check, name, rule, [...path, "rules", name], {
+      types: fields,
+      connections,
+      broken,
+      compiler: around.compiler,
+    })
+    if (plan !== undefined) rules.push(plan)
+  }
+  if (check.issues.length > before) return undefined
+  return { id, ...(account === undefined ? {} : { account }), tags: texts, eventTypes: types, connections, rules }
+}
+
+/** The same config gives the same revision, on every machine: its content as JSON, connectors by name, schemas by their JSON form. */
+const revisionOf = (config: unknown): string => {
+  const text = JSON.stringify(config, function (this: unknown, key, value: unknown) {
+    if ((this as { readonly _tag?: unknown })._tag === "Connection" && key === "connector")
+      return (value as { readonly name?: string } | undefined)?.name
+    if (key === "schema") {
+      const compiled = compileSchema(value)
+      return Result.isSuccess(compiled) ? (compiled.success.fields ?? "opaque") : "none"
+    }
+    return value
+  })
+  return hash("sha256", text, "hex").slice(0, 12)
+}

@@ -1,0 +1,61 @@
+/**
+ * Loads a config file: TypeScript as it is (Node strips the types) or JavaScript, its default export checked and made into a plan.
+ */
+import { access } from "node:fs/promises"
+import { relative } from "node:path"
+import { pathToFileURL } from "node:url"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import { InvalidInput } from "../model/errors.ts"
+import { checkConfig } from "./check.ts"
+import type { Compiler, Plan } from "./plan.ts"
+
+/** The plan in a config file. @param file absolute */
+export const loadPlan = (file: string, compiler: Compiler): Effect.Effect<Plan, InvalidInput> =>
+  Effect.gen(function* () {
+    const subject = relative(process.cwd(), file) || file
+    const wrong = (message: string) => new InvalidInput({ subject, issues: [{ path: [], message }] })
+    const exported = yield* Effect.tryPromise({
+      try: () => importDefault(file),
+      catch: (cause) => wrong(explain(cause, subject)),
+    })
+    if (exported === undefined)
+      return yield* wrong("it has no default export; write `export default defineConfig({ … })`")
+    const checked = checkConfig(exported, compiler)
+    if (Result.isFailure(checked)) return yield* new InvalidInput({ subject, issues: checked.failure })
+    return checked.success
+  })
+
+const importDefault = async (file: string): Promise<unknown> => {
+  await access(file)
+  const module = (await import(pathToFileURL(file).href)) as { readonly default?: unknown }
+  return module.default
+}
+
+const explain = (cause: unknown, subject: string): string => {
+  if (!(cause instanceof Error)) return `it threw ${String(cause)}`
+  const { code } = cause as NodeJS.ErrnoException
+  if (code === "ENOENT") {
+    return `there is no such file; \`meshes init\` writes a first one, --config or MESHES_CONFIG name another`
+  }
+  if (code === "ERR_MODULE_NOT_FOUND" || code === "MODULE_NOT_FOUND") {
+    return `it imports what is not there: ${firstLine(cause)}. Is it installed (npm install)?`
+  }
+  if (code === "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX" || code === "ERR_INVALID_TYPESCRIPT_SYNTAX") {
+    return `Node cannot run this TypeScript: ${firstLine(cause)}. Types are stripped, not compiled: no enum, namespace or parameter properties`
+  }
+  if (code === "ERR_UNKNOWN_FILE_EXTENSION") {
+    return `Node cannot load ${subject}: name it .ts, .mts, .js or .mjs`
+  }
+  return `loading it failed: ${cause.name}: ${firstLine(cause)}${placeOf(cause, subject)}`
+}
+
+const firstLine = (cause: Error): string => cause.message.split("\n")[0]!
+
+/** The line of the config that threw, where the stack tells. */
+const placeOf = (cause: Error, subject: string): string => {
+  const name = subject.split("/").at(-1)!
+  const line = cause.stack?.split("\n").find((one) => one.includes(name))
+  const place = line === undefined ? null : /:(\d+)(?::(\d+))?\)?$/.exec(line)
+  return place === null ? "" : ` (line ${place[1]})`
+}

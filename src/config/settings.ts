@@ -1,0 +1,159 @@
+/**
+ * The settings of one process, from its environment: where the config is, where to listen, which NATS. Each variable can also be a file
+ * (`NAME_FILE`). All that is wrong is told at once.
+ */
+import { isAbsolute, resolve } from "node:path"
+import * as Result from "effect/Result"
+import { InvalidInput, type Issue } from "../model/errors.ts"
+import { hint } from "./check-shape.ts"
+import { defaults } from "./defaults.ts"
+import { readVariable } from "./secrets.ts"
+
+export const logLevels = ["trace", "debug", "info", "warn", "error", "none"] as const
+export type LogLevel = (typeof logLevels)[number]
+
+/** A key of `MESHES_KEYS`: as `KeyInput` of the config, with the key itself. */
+export interface SettingsKey {
+  readonly name: string
+  readonly key: string
+  readonly scopes: ReadonlyArray<"publish" | "read" | "operate" | "admin">
+  readonly workspaces?: ReadonlyArray<string>
+  readonly publishable: boolean
+}
+
+export interface Settings {
+  /** Absolute. */
+  readonly configFile: string
+  /** 0: any free one. */
+  readonly port: number
+  readonly host: string
+  /** Absent: the embedded server. */
+  readonly natsUrl?: string
+  /** The binary of the embedded server; absent: found or fetched. */
+  readonly natsServer?: string
+  /** Absolute. */
+  readonly dataDir: string
+  readonly adminKey?: string
+  readonly keys: ReadonlyArray<SettingsKey>
+  readonly logLevel: LogLevel
+  /** Base URL of an OpenTelemetry collector that takes OTLP over HTTP. */
+  readonly otlpEndpoint?: string
+}
+
+/** What the command line says beats what the environment says. */
+export interface SettingsFlags {
+  readonly config?: string
+  readonly port?: number
+  readonly host?: string
+}
+
+/** Shorter ones could be guessed. */
+const adminKeyCharactersMin = 16
+
+type Environment = { readonly [name: string]: string | undefined }
+
+/** @param env defaults to nothing: pass `process.env` */
+export const loadSettings = (env: Environment, flags: SettingsFlags = {}): Result.Result<Settings, InvalidInput> => {
+  const issues: Array<Issue> = []
+  const read = (name: string): string | undefined => {
+    const found = readVariable(name, env)
+    if (Result.isSuccess(found)) return found.success
+    issues.push({ path: [`${name}_FILE`], message: found.failure })
+    return undefined
+  }
+  const checked = <A>(name: string, parse: (text: string) => A | string): A | undefined => {
+    const text = read(name)
+    if (text === undefined) return undefined
+    const parsed = parse(text)
+    if (typeof parsed !== "object") {
+      issues.push({ path: [name], message: String(parsed) })
+      return undefined
+    }
+    return parsed
+  }
+  const port = checked("MESHES_PORT", (text) =>
+    /^\d{1,5}$/.test(text) && Number(text) < 65_536
+      ? { value: Number(text) }
+      : `"${text}" is not a port: 0 to 65535, 0 for any free one`,
+  )
+  const natsUrl = checked("MESHES_NATS_URL", (text) =>
+    natsUrlPattern.test(text) ? { value: text } : `not a NATS URL such as "nats://host:4222" (several apart by commas)`,
+  )
+  const adminKey = checked("MESHES_ADMIN_KEY", (text) =>
+    text.length >= adminKeyCharactersMin && /^\S+$/.test(text)
+      ? { value: text }
+      : `an admin key has at least ${adminKeyCharactersMin} characters and no spaces; this one has ${text.length}`,
+  )
+  const logLevel = checked("MESHES_LOG_LEVEL", (text) => {
+    const level = logLevels.find((one) => one === text.toLowerCase())
+    return level === undefined ? `"${text}" is not a log level${hint(text, logLevels)}` : { value: level }
+  })
+  const otlp = checked("OTEL_EXPORTER_OTLP_ENDPOINT", (text) =>
+    /^https?:\/\//.test(text) && URL.canParse(text)
+      ? { value: text }
+      : `"${text}" is not a URL such as "http://host:4318"`,
+  )
+  const keys = checked("MESHES_KEYS", parseKeys)
+  const natsServer = read("MESHES_NATS_SERVER")
+  const config = flags.config ?? read("MESHES_CONFIG") ?? defaults.configFile
+  const host = flags.host ?? read("MESHES_HOST") ?? defaults.host
+  const dataDir = read("MESHES_DATA_DIR") ?? defaults.dataDir
+  if (issues.length > 0) return Result.fail(new InvalidInput({ subject: "the environment", issues }))
+  return Result.succeed({
+    configFile: isAbsolute(config) ? config : resolve(config),
+    port: flags.port ?? port?.value ?? defaults.port,
+    host,
+    ...(natsUrl === undefined ? {} : { natsUrl: natsUrl.value }),
+    ...(natsServer === undefined ? {} : { natsServer }),
+    dataDir: resolve(dataDir),
+    ...(adminKey === undefined ? {} : { adminKey: adminKey.value }),
+    keys: keys?.value ?? [],
+    logLevel: logLevel?.value ?? defaults.logLevel,
+    ...(otlp === undefined ? {} : { otlpEndpoint: otlp.value }),
+  })
+}
+
+const natsUrlPattern = /^(?:nats|tls|ws|wss):\/\/[^\s,]+(?:,(?:nats|tls|ws|wss):\/\/[^\s,]+)*$/
+
+const scopes: ReadonlyArray<string> = ["publish", "read", "operate", "admin"]
+
+const keysForm = 'a JSON list such as [{ "name": "site", "key": "…", "scopes": ["publish"], "workspaces": ["acme"] }]'
+
+/** Never says what it was given: it is keys. */
+const parseKeys = (text: string): { readonly value: ReadonlyArray<SettingsKey> } | string => {
+  let list: unknown
+  try {
+    list = JSON.parse(text)
+  } catch {
+    return `is not JSON; expected ${keysForm}`
+  }
+  if (!Array.isArray(list)) return `expected ${keysForm}`
+  const keys: Array<SettingsKey> = []
+  for (const [index, one] of (list as ReadonlyArray<Record<string, unknown> | null>).entries()) {
+    const { name, key, scopes: wanted, workspaces, publishable, ...rest } = one ?? {}
+    const wrong =
+      typeof name !== "string" || name === ""
+        ? '"name" is missing'
+        : typeof key !== "string" || key.length < adminKeyCharactersMin
+          ? `"key" needs at least ${adminKeyCharactersMin} characters`
+          : !Array.isArray(wanted) || wanted.length === 0 || wanted.some((scope) => !scopes.includes(scope))
+            ? `"scopes" is a list of ${scopes.join(", ")}`
+            : workspaces !== undefined &&
+                (!Array.isArray(workspaces) || workspaces.some((id) => typeof id !== "string"))
+              ? '"workspaces" is a list of workspaces'
+              : publishable !== undefined && typeof publishable !== "boolean"
+                ? '"publishable" is true or false'
+                : Object.keys(rest).length > 0
+                  ? `"${Object.keys(rest)[0]}" is not known`
+                  : undefined
+    if (wrong !== undefined) return `key ${index + 1}: ${wrong}; expected ${keysForm}`
+    keys.push({
+      name: name as string,
+      key: key as string,
+      scopes: wanted as SettingsKey["scopes"],
+      ...(workspaces === undefined ? {} : { workspaces: workspaces as ReadonlyArray<string> }),
+      publishable: publishable === true,
+    })
+  }
+  return { value: keys }
+}
