@@ -149,6 +149,14 @@ export const limits = {
   keepAliveOutMs: 30 * second,
   urlsRemembered: 10_000,
 
+  // ── looking back ──
+  /** How far back lists look when nobody says. */
+  lookBackMs: 1 * day,
+  /** Deliveries that a list holds in memory; of more, the latest. */
+  deliveriesListed: 20_000,
+  /** Lines of a list when nobody says. */
+  linesListed: 50,
+
   // ── supervision ──
   /** How long a loop waits for work before it makes sure that there is none. */
   idleCheckMs: 2 * second,

@@ -1,0 +1,70 @@
+/**
+ * What every command begins with: the flags they share, the settings of the environment, the config, and a connection to the log.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as Option from "effect/Option"
+import * as References from "effect/References"
+import * as Result from "effect/Result"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import { loadPlan } from "../config/load.ts"
+import { loadSettings, type LogLevel, type Settings, type SettingsFlags } from "../config/settings.ts"
+import { Nats } from "../log/connection.ts"
+import { LogReader } from "../log/reader.ts"
+import { Unusable } from "../model/errors.ts"
+import { compiler } from "../transform/compiler.ts"
+import { natsUrlOf } from "./running.ts"
+
+export const root = Command.make("meshes").pipe(
+  Command.withSharedFlags({
+    config: Flag.String("config").pipe(
+      Flag.withAlias("c"),
+      Flag.optional,
+      Flag.withDescription("The config file (MESHES_CONFIG; default meshes.config.ts)"),
+    ),
+    json: Flag.Boolean("json").pipe(
+      Flag.withDefault(false),
+      Flag.withDescription("JSON on standard output, for programs"),
+    ),
+  }),
+)
+
+/** The flags that all commands share. */
+export const shared = Effect.map(root, ({ config, json }) => ({ config: Option.getOrUndefined(config), json }))
+
+export const settingsOf = (flags: {
+  readonly config: string | undefined
+  readonly port?: number
+  readonly host?: string
+}) => {
+  const { config, ...rest } = flags
+  const given: SettingsFlags = config === undefined ? rest : { ...rest, config }
+  return Effect.fromResult(loadSettings(process.env, given))
+}
+
+export const planOf = (settings: Settings) => loadPlan(settings.configFile, compiler)
+
+/** A reader of the log; `Unusable` when none can be reached. */
+export const withLog = <A, E, R>(settings: Settings, use: Effect.Effect<A, E, R>) =>
+  Effect.gen(function* () {
+    const url = yield* Effect.tryPromise({
+      try: () => natsUrlOf(settings),
+      catch: (cause) => (cause instanceof Unusable ? cause : new Unusable({ message: String(cause) })),
+    })
+    return yield* use.pipe(Effect.provide(LogReader.layer.pipe(Layer.provideMerge(Nats.layer(url)))), Effect.scoped)
+  })
+
+const levels = { trace: "Trace", debug: "Debug", info: "Info", warn: "Warn", error: "Error", none: "None" } as const
+
+/** Log lines go to standard error, as JSON where a program reads along. */
+export const logLayer = (level: LogLevel, json: boolean): Layer.Layer<never> =>
+  Layer.merge(
+    Logger.layer([Logger.withConsoleError(json ? Logger.formatJson : Logger.formatLogFmt)]),
+    Layer.succeed(References.MinimumLogLevel, levels[level]),
+  )
+
+/** The value of a result whose failure is an issue list or an error. */
+export const orUnusable = <A>(result: Result.Result<A, string>) =>
+  Effect.fromResult(Result.mapError(result, (message) => new Unusable({ message })))

@@ -1,0 +1,63 @@
+/**
+ * The command line: one file a command, put together here, with one place that says how each kind of failure is told and which exit
+ * status it has (CONTRACT §6).
+ */
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as CliError from "effect/cli/CliError"
+import * as Command from "effect/cli/Command"
+import { version } from "../model/version.ts"
+import { root } from "./context.ts"
+import { dead } from "./dead.ts"
+import { deliveries } from "./deliveries.ts"
+import { dev } from "./dev.ts"
+import { doctor } from "./doctor.ts"
+import { explain } from "./explain.ts"
+import { init } from "./init.ts"
+import { bad } from "./output.ts"
+import { publish } from "./publish.ts"
+import { start } from "./start.ts"
+import { tail } from "./tail.ts"
+import { validate } from "./validate.ts"
+
+const commands = root.pipe(
+  Command.withDescription("Routes events to every destination: mapped, signed, retried, replayable."),
+  Command.withSubcommands([init, validate, explain, start, dev, publish, tail, deliveries, dead, doctor]),
+)
+const program = Command.runWith(commands, { version })
+
+/** How many interrupts a person needs who does not want to wait for the orderly end. */
+const interruptsToLeave = 2
+
+const statusOf = (exit: Exit.Exit<unknown, unknown>): number => {
+  if (Exit.isSuccess(exit)) return 0
+  if (Cause.hasInterruptsOnly(exit.cause)) return 0
+  const error = Cause.squash(exit.cause)
+  if (CliError.isCliError(error)) return 2
+  const tag = (error as { readonly _tag?: unknown } | null)?._tag
+  if (tag === "AnswerIsNo") return 1
+  if (tag === "WrongUse" || tag === "InvalidInput" || tag === "Unusable" || tag === "LogUnavailable") {
+    bad((error as Error).message)
+    return tag === "WrongUse" ? 2 : 1
+  }
+  bad(`this is a bug in meshes: ${Cause.pretty(exit.cause)}`)
+  return 1
+}
+
+const fiber = Effect.runFork(program(process.argv.slice(2)).pipe(Effect.provide(NodeServices.layer)))
+let interrupts = 0
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.on(signal, () => {
+    if (++interrupts >= interruptsToLeave) process.exit(130)
+    void Effect.runPromise(Fiber.interrupt(fiber))
+  })
+}
+// A reader that left (`| head`) is no error.
+process.stdout.on("error", (cause: NodeJS.ErrnoException) => process.exit(cause.code === "EPIPE" ? 0 : 1))
+const exit = await Effect.runPromise(Fiber.await(fiber))
+process.exitCode = statusOf(exit)
+// Everything is closed by now; what is left (a library's timer) must not hold the process.
+process.stdout.write("", () => process.exit())
