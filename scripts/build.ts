@@ -1,0 +1,15 @@
+/**
+ * Makes the publishable package: JavaScript and types below `dist/`, laid out as the sources are.
+ */
+import { execFileSync } from "node:child_process"
+import { chmodSync, rmSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+
+const root = fileURLToPath(new URL("..", import.meta.url))
+
+rmSync(`${root}dist`, { recursive: true, force: true })
+execFileSync(process.execPath, [`${root}node_modules/typescript/bin/tsc`, "-p", "tsconfig.build.json"], {
+  cwd: root,
+  stdio: "inherit",
+})
+chmodSync(`${root}dist/src/cli/bin.js`, 0o755)
