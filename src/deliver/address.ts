@@ -15,6 +15,7 @@ for (const [network, prefix] of [
   ["10.0.0.0", 8],
   ["100.64.0.0", 10],
   ["127.0.0.0", 8],
+  ["168.63.129.16", 32], // of no registry: where Azure answers its own machines
   ["169.254.0.0", 16],
   ["172.16.0.0", 12],
   ["192.0.0.0", 24],
@@ -30,20 +31,19 @@ for (const [network, prefix] of [
   special.addSubnet(network, prefix, "ipv4")
 }
 
+// Of IPv6, only this part is given out to the public internet. What is outside may still lead somewhere near: an overlay network at
+// 200::/7, a translator of IPv4 at ::ffff:0:0:0/96.
+const globalUnicast = new BlockList()
+globalUnicast.addSubnet("2000::", 3, "ipv6")
+
+const mappedIpv4 = new BlockList()
+mappedIpv4.addSubnet("::ffff:0:0", 96, "ipv6")
+
 for (const [network, prefix] of [
-  ["::", 96], // unspecified, loopback, and the old IPv4-compatible form
-  ["64:ff9b::", 96], // an IPv4 address behind a translator
-  ["64:ff9b:1::", 48],
-  ["100::", 64],
   ["2001::", 23], // protocol assignments, Teredo among them
   ["2001:db8::", 32],
   ["2002::", 16], // 6to4: an IPv4 address inside
   ["3fff::", 20],
-  ["5f00::", 16],
-  ["fc00::", 7],
-  ["fe80::", 10],
-  ["fec0::", 10],
-  ["ff00::", 8],
 ] as const) {
   special.addSubnet(network, prefix, "ipv6")
 }
@@ -53,8 +53,10 @@ export const isPublicAddress = (address: string): boolean => {
   const plain = address.replace(/^\[|\]$/g, "").replace(/%.*$/, "")
   const family = isIP(plain)
   if (family === 0) return false
+  if (family === 4) return !special.check(plain, "ipv4")
   // BlockList matches an IPv4-mapped IPv6 address against its IPv4 rules.
-  return !special.check(plain, family === 4 ? "ipv4" : "ipv6")
+  const given = globalUnicast.check(plain, "ipv6") || mappedIpv4.check(plain, "ipv6")
+  return given && !special.check(plain, "ipv6")
 }
 
 /** The address was refused before anything was sent to it. */

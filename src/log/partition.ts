@@ -163,6 +163,7 @@ const startReading = async (nats: NatsShape, partition: number, from: number) =>
   })
   let buffer: Array<Pulled> = []
   let expected = 1
+  let given = 0
   let broken: string | undefined
   let wake: (() => void) | undefined
   const pull = openPull(nats, {
@@ -183,7 +184,11 @@ const startReading = async (nats: NatsShape, partition: number, from: number) =>
 
   const take: Partition["take"] = (max, waitMs) =>
     Effect.callback((resume) => {
+      let answered = false
       const answer = () => {
+        // Once: what a second answer took from the buffer would be given to nobody.
+        if (answered) return
+        answered = true
         clearTimeout(timer)
         wake = undefined
         if (broken !== undefined) {
@@ -193,7 +198,15 @@ const startReading = async (nats: NatsShape, partition: number, from: number) =>
         }
         const taken = buffer.length <= max ? buffer : buffer.slice(0, max)
         buffer = buffer.length <= max ? [] : buffer.slice(max)
-        if (taken.length > 0) pull.done(taken.length)
+        if (taken.length === 0) return resume(Effect.succeed(taken))
+        if (taken[0]!.consumerSeq !== given + 1) {
+          broken = `message ${given + 1} was lost here`
+          return resume(
+            new LogUnavailable({ operation: `reading partition ${partition}`, reason: broken, stored: "no" }),
+          )
+        }
+        given = taken.at(-1)!.consumerSeq
+        pull.done(taken.length)
         resume(Effect.succeed(taken))
       }
       const timer = setTimeout(answer, waitMs)
@@ -201,6 +214,7 @@ const startReading = async (nats: NatsShape, partition: number, from: number) =>
       // At the end of the turn, so that what arrives in one packet is taken together.
       wake = () => void setImmediate(answer)
       return Effect.sync(() => {
+        answered = true
         clearTimeout(timer)
         wake = undefined
       })
