@@ -1,6 +1,7 @@
 /**
  * Sends events to any URL, signed by the Standard Webhooks specification: the connector for everything that has none of its own.
  */
+import type { KeyObject } from "node:crypto"
 import * as Schema from "effect/Schema"
 import { defineConnector, SecretField, type ActionContext, type HttpRequest } from "../../src/index.ts"
 import { keyOf, signatureOf } from "./sign.ts"
@@ -38,10 +39,10 @@ interface WebhookSettings {
   readonly headers?: { readonly [name: string]: string }
 }
 
-const keys = new WeakMap<WebhookSettings, ReadonlyArray<Uint8Array>>()
+const keys = new WeakMap<WebhookSettings, ReadonlyArray<KeyObject>>()
 
 /** The signing keys of a connection, decoded once. */
-const keysOf = (resolved: WebhookSettings): ReadonlyArray<Uint8Array> => {
+const keysOf = (resolved: WebhookSettings): ReadonlyArray<KeyObject> => {
   const known = keys.get(resolved)
   if (known !== undefined) return known
   const { secret } = resolved
