@@ -1,0 +1,126 @@
+/**
+ * The sources themselves, held to the rules that `src/README.md` states.
+ */
+import { readdirSync, readFileSync } from "node:fs"
+import { dirname, join, relative, resolve } from "node:path"
+import { fileURLToPath } from "node:url"
+import { expect, test } from "vitest"
+
+const root = fileURLToPath(new URL("../..", import.meta.url))
+
+const filesIn = (folder: string): ReadonlyArray<string> =>
+  readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith(".ts"))
+    .map((entry) => relative(root, join(entry.parentPath, entry.name)))
+
+const sources = filesIn("src")
+const connectors = filesIn("connectors").filter((file) => !file.endsWith(".test.ts"))
+const textOf = (file: string): string => readFileSync(join(root, file), "utf8")
+
+/** What a file imports, types included; relative ones as paths from the root. */
+const importsOf = (file: string): ReadonlyArray<string> =>
+  [...textOf(file).matchAll(/^(?:import|export)[^"']*? from "([^"]+)"|^import "([^"]+)"|import\("([^"]+)"\)/gm)].map(
+    (match) => {
+      const name = (match[1] ?? match[2] ?? match[3])!
+      return name.startsWith(".") ? relative(root, resolve(root, dirname(file), name)) : name
+    },
+  )
+
+const layerOf = (file: string): string => /^src\/([^/]+)\//.exec(file)?.[1] ?? file
+
+/** Whom each folder may import from, beside itself. */
+const allowed: { readonly [folder: string]: ReadonlyArray<string> } = {
+  model: [],
+  config: ["model"],
+  observe: ["config", "model"],
+  log: ["config", "model", "observe"],
+  transform: ["config", "model"],
+  accounts: ["config", "model", "observe", "log"],
+  ingest: ["config", "model", "observe", "log", "accounts"],
+  route: ["config", "model", "observe", "log", "transform"],
+  deliver: ["config", "model", "observe", "log", "transform"],
+  history: ["config", "model", "observe", "log"],
+}
+
+test("a folder imports only from the folders before it in the life of an event", () => {
+  const wrong = sources.flatMap((file) => {
+    const layer = layerOf(file)
+    const may = allowed[layer]
+    if (may === undefined) return []
+    return importsOf(file)
+      .filter((name) => name.startsWith("src/") && layerOf(name) !== layer && !may.includes(layerOf(name)))
+      .map((name) => `${file} imports ${name}`)
+  })
+  expect(wrong).toEqual([])
+})
+
+test("NATS is known in log alone, XState in deliver, JSONata in transform", () => {
+  const home: ReadonlyArray<readonly [RegExp, string]> = [
+    [/^@nats-io\//, "log"],
+    [/^xstate/, "deliver"],
+    [/^jsonata/, "transform"],
+  ]
+  const wrong = sources.flatMap((file) =>
+    importsOf(file)
+      .filter((name) => home.some(([pattern, folder]) => pattern.test(name) && layerOf(file) !== folder))
+      .map((name) => `${file} imports ${name}`),
+  )
+  expect(wrong).toEqual([])
+})
+
+test("a connector imports the public barrel, effect, Node and its own files, and nothing else", () => {
+  const wrong = connectors.flatMap((file) =>
+    importsOf(file)
+      .filter(
+        (name) =>
+          name !== "src/index.ts" &&
+          !name.startsWith("connectors/") &&
+          !name.startsWith("effect/") &&
+          !name.startsWith("node:"),
+      )
+      .map((name) => `${file} imports ${name}`),
+  )
+  expect(wrong).toEqual([])
+})
+
+test("nothing imports the effect barrel, which costs half a second at start", () => {
+  const wrong = [...sources, ...connectors].filter((file) => importsOf(file).includes("effect"))
+  expect(wrong).toEqual([])
+})
+
+test("every file opens with what it is for", () => {
+  const wrong = [
+    ...sources,
+    ...connectors,
+    ...filesIn("test").filter((file) => !file.endsWith(".test.ts")),
+    ...filesIn("scripts"),
+  ].filter((file) => !/^(?:#![^\n]*\n)?\/\*\*\n \* \S/.test(textOf(file)))
+  expect(wrong).toEqual([])
+})
+
+test("no file is named for being a heap of things", () => {
+  const wrong = [...sources, ...connectors, ...filesIn("test")].filter((file) =>
+    /(?:^|[/-])(?:utils?|common|misc|helpers?)(?:[./-]|$)/.test(file),
+  )
+  expect(wrong).toEqual([])
+})
+
+test("no file is longer than 400 lines", () => {
+  const wrong = [...sources, ...connectors].filter((file) => textOf(file).split("\n").length > 400)
+  expect(wrong).toEqual([])
+})
+
+test("every source is imported by another, or is where the package begins", () => {
+  const entries = new Set(["src/index.ts", "src/cli/bin.ts", "connectors/index.ts"])
+  const imported = new Set([...sources, ...connectors, ...filesIn("test")].flatMap(importsOf))
+  const dead = [...sources, ...connectors].filter((file) => !entries.has(file) && !imported.has(file))
+  expect(dead).toEqual([])
+})
+
+test("every dependency is pinned to an exact version", () => {
+  const { dependencies, devDependencies } = JSON.parse(textOf("package.json"))
+  const loose = Object.entries({ ...dependencies, ...devDependencies }).filter(
+    ([, version]) => !/^\d+\.\d+\.\d+(?:-[\w.]+)?$/.test(String(version)),
+  )
+  expect(loose).toEqual([])
+})

@@ -1,0 +1,219 @@
+/**
+ * A config that is wrong is told all that is wrong with it, where, and what was probably meant.
+ */
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import { describe, expect, test } from "vitest"
+import { z } from "zod"
+import { console, http, webhook } from "../../../connectors/index.ts"
+import { checkConfig } from "../../../src/config/check.ts"
+import { parseDuration } from "../../../src/config/duration.ts"
+import { resolveSecrets } from "../../../src/config/secrets.ts"
+import { loadSettings } from "../../../src/config/settings.ts"
+import { defineConnector, secret } from "../../../src/index.ts"
+import { formatPath } from "../../../src/model/errors.ts"
+import { compiler } from "../../../src/transform/compiler.ts"
+
+const crm = defineConnector({
+  name: "crm",
+  title: "CRM",
+  description: "For these tests.",
+  settings: Schema.Struct({}),
+  actions: {
+    upsert: {
+      title: "Upsert",
+      map: "required",
+      input: Schema.Struct({
+        email: Schema.String,
+        properties: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
+      }),
+      request: () => ({ method: "GET", url: "https://crm.example", headers: {} }),
+    },
+  },
+})
+
+/** `path: message` of all that is wrong. */
+const wrongWith = (config: unknown): ReadonlyArray<string> => {
+  const checked = checkConfig(config, compiler)
+  return Result.isSuccess(checked) ? [] : checked.failure.map(({ path, message }) => `${formatPath(path)}: ${message}`)
+}
+
+const schema = Schema.Struct({ email: Schema.String, tags: Schema.Array(Schema.Struct({ name: Schema.String })) })
+
+const withRule = (rule: object, types: object = { "lead.created": { schema } }): ReadonlyArray<string> =>
+  wrongWith({
+    eventTypes: types,
+    workspaces: {
+      acme: {
+        connections: { log: console({}), crm: crm({}) },
+        rules: { r: { on: "lead.created", actions: [{ connection: "log" }], ...rule } },
+      },
+    },
+  })
+
+test("a config with ten errors has all ten listed, each with its path", () => {
+  const wrong = wrongWith({
+    plns: {},
+    accounts: { acme: { plan: "gold" } },
+    eventTypes: { "lead.created": { schema }, "not a type": {} },
+    workspaces: {
+      "Acme!": {},
+      acme: {
+        connections: {
+          erp: webhook({ url: "no url", concurency: 3 } as never),
+          api: http({ url: "https://x", timeout: "5 sec" } as never),
+        },
+        rules: {
+          one: { on: "lead.creatd", actions: [{ connection: "epr" }] },
+          two: { on: "lead.created", when: { expression: "payload.emial = 1" }, actions: [] },
+        },
+      },
+    },
+  })
+  const paths = wrong.map((line) => line.slice(0, line.indexOf(": ")))
+  expect(paths).toEqual([
+    "plns",
+    "accounts.acme.plan",
+    'eventTypes["not a type"]',
+    'workspaces["Acme!"]',
+    "workspaces.acme.connections.erp.concurency",
+    "workspaces.acme.connections.api.timeout",
+    "workspaces.acme.rules.one.on",
+    "workspaces.acme.rules.one.actions[0].connection",
+    "workspaces.acme.rules.two.when.expression",
+    "workspaces.acme.rules.two.actions",
+  ])
+  for (const meant of ['"plans"', '"concurrency"', '"lead.created"', '"erp"', '"payload.email"']) {
+    expect(wrong.some((line) => line.includes(`did you mean ${meant}?`))).toBe(true)
+  }
+})
+
+test("a secret written into a config is refused, and never repeated", () => {
+  const wrong = wrongWith({
+    workspaces: { a: { connections: { w: webhook({ url: "https://x", secret: "whsec_leaked" } as never) } } },
+  })
+  expect(wrong).toHaveLength(1)
+  expect(wrong[0]).toContain('secret("NAME")')
+  expect(wrong[0]).not.toContain("leaked")
+})
+
+test("an expression that reads what the event's schema has not is refused, with what was probably meant", () => {
+  expect(withRule({ when: { expression: "payload.emial" } })[0]).toContain('did you mean "payload.email"?')
+  expect(withRule({ when: { expression: "email = 1" } })[0]).toContain('did you mean "payload.email"?')
+  expect(withRule({ when: { expression: "payload.tags.nam" } })[0]).toContain('did you mean "payload.tags.name"?')
+  expect(withRule({ when: { expression: "payload.tags[name = 'x'].name" } })).toEqual([])
+  expect(withRule({ when: { expression: "payload.email.length" } })).toHaveLength(1)
+})
+
+test("fields are known by a zod schema and a JSON Schema too", () => {
+  const when = { expression: "payload.emial" }
+  expect(withRule({ when }, { "lead.created": { schema: z.object({ email: z.string() }) } })).toHaveLength(1)
+  const json = { type: "object", properties: { email: { $ref: "#/$defs/text" } }, $defs: { text: { type: "string" } } }
+  expect(withRule({ when }, { "lead.created": { schema: json } })).toHaveLength(1)
+  expect(withRule({ when }, { "lead.created": { schema: { ...json, additionalProperties: true } } })).toEqual([])
+  expect(withRule({ when }, { "lead.created": {} })).toEqual([])
+})
+
+test("a rule for several types may read what one of them has", () => {
+  const types = { "lead.created": { schema }, "lead.lost": { schema: Schema.Struct({ reason: Schema.String }) } }
+  expect(withRule({ on: ["lead.created", "lead.lost"], when: { expression: "payload.reason" } }, types)).toEqual([])
+  expect(withRule({ on: ["lead.created", "lead.lost"], when: { expression: "payload.rason" } }, types)).toHaveLength(1)
+})
+
+test("a mapping's fields are the action's, the required ones among them", () => {
+  const action = (map: unknown) => withRule({ actions: [{ connection: "crm", action: "upsert", map }] })
+  expect(action({ email: "payload.email", "properties.plan": `"pro"` })).toEqual([])
+  expect(action({ emial: "payload.email" })).toEqual([
+    expect.stringContaining('did you mean "email"?'),
+    expect.stringContaining('the action needs "email"'),
+  ])
+  expect(withRule({ actions: [{ connection: "crm", action: "upsert" }] })[0]).toContain("needs a mapping")
+  expect(withRule({ actions: [{ connection: "crm", action: "upsret", map: "payload" }] })[0]).toContain(
+    'did you mean "upsert"?',
+  )
+})
+
+test("a syntax error in an expression says where it is", () => {
+  expect(withRule({ when: { expression: "payload.(" } })[0]).toMatch(/column 9/)
+})
+
+test("an ordering that could not be kept is refused rather than ignored", () => {
+  expect(wrongWith({ workspaces: { a: { connections: { log: console({ ordering: "connection" }) } } } })).toHaveLength(
+    1,
+  )
+})
+
+test("hostile values are errors, not crashes", () => {
+  for (const value of [null, 1, "x", [], { workspaces: null }, { workspaces: [] }, { workspaces: { a: 1 } }]) {
+    expect(wrongWith(value).length).toBeGreaterThan(0)
+  }
+  expect(
+    wrongWith({ workspaces: { a: { connections: { c: {} }, rules: { r: { on: 1, actions: {} } } } } }).length,
+  ).toBe(3)
+})
+
+test("the same config has the same revision, another one another", () => {
+  const revision = (prefix: string) => {
+    const checked = checkConfig({ workspaces: { a: { connections: { log: console({ prefix }) } } } }, compiler)
+    return Result.isSuccess(checked) ? checked.success.revision : ""
+  }
+  expect(revision("x")).toMatch(/^[0-9a-f]{12}$/)
+  expect(revision("x")).toBe(revision("x"))
+  expect(revision("x")).not.toBe(revision("y"))
+})
+
+test("durations are read as they are written", () => {
+  expect(["30 seconds", "1 second", "1.5 hours", "250 milli", "2 days"].map(parseDuration)).toEqual([
+    30_000, 1000, 5_400_000, 250, 172_800_000,
+  ])
+  expect(["30", "30s", "30 sec", "-1 second", "", 5].map(parseDuration)).toEqual(
+    Array.from({ length: 6 }, () => undefined),
+  )
+})
+
+describe("secrets", () => {
+  test("come from the environment or from a file, and all that are missing are named", () => {
+    const found = resolveSecrets(
+      { a: secret("A"), b: [secret("B")], c: 1 },
+      { A: "one", B_FILE: new URL(import.meta.url).pathname },
+    )
+    expect(Result.isSuccess(found) && (found.success as { a: string }).a).toBe("one")
+    const missing = resolveSecrets({ a: secret("A"), b: [secret("B")] }, { B_FILE: "/nowhere" })
+    expect(Result.isFailure(missing) && missing.failure.map(({ name }) => name)).toEqual(["A", "B"])
+  })
+})
+
+describe("settings", () => {
+  test("have defaults, and flags beat the environment", () => {
+    const settings = loadSettings({ MESHES_PORT: "1234" }, { port: 0 })
+    expect(Result.isSuccess(settings) && settings.success).toMatchObject({
+      port: 0,
+      host: "127.0.0.1",
+      logLevel: "info",
+      keys: [],
+    })
+  })
+
+  test("are told wrong all at once, without the keys they hold", () => {
+    const settings = loadSettings({
+      MESHES_PORT: "70000",
+      MESHES_NATS_URL: "localhost",
+      MESHES_ADMIN_KEY: "short",
+      MESHES_LOG_LEVEL: "inof",
+      MESHES_KEYS: '[{"name":"a","key":"leaked-key-of-somebody","scopes":["pubish"]}]',
+      OTEL_EXPORTER_OTLP_ENDPOINT: "collector",
+    })
+    expect(Result.isFailure(settings)).toBe(true)
+    if (Result.isSuccess(settings)) return
+    expect(settings.failure.issues.map(({ path }) => path[0])).toEqual([
+      "MESHES_PORT",
+      "MESHES_NATS_URL",
+      "MESHES_ADMIN_KEY",
+      "MESHES_LOG_LEVEL",
+      "OTEL_EXPORTER_OTLP_ENDPOINT",
+      "MESHES_KEYS",
+    ])
+    expect(settings.failure.message).toContain('did you mean "info"?')
+    expect(settings.failure.message).not.toContain("leaked")
+  })
+})
