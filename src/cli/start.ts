@@ -9,6 +9,8 @@ import * as Flag from "effect/cli/Flag"
 import { hashKeys } from "../accounts/keys.ts"
 import { readSecret } from "../config/secrets.ts"
 import { runtime, type Ready } from "../main.ts"
+import { otlpLayer } from "../observe/otlp.ts"
+import * as Layer from "effect/Layer"
 import { InvalidInput } from "../model/errors.ts"
 import { logLayer, planOf, settingsOf, shared } from "./context.ts"
 import { good, note, print, printJson, startProgress } from "./output.ts"
@@ -80,7 +82,7 @@ export const start = Command.make(
           return removeNote(settings.dataDir)
         }),
       ),
-      Effect.provide(logLayer(settings.logLevel, json)),
+      Effect.provide(Layer.provideMerge(otlpLayer(settings.otlpEndpoint), logLayer(settings.logLevel, json))),
     )
   }),
 ).pipe(
