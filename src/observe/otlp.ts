@@ -14,4 +14,4 @@ export const otlpLayer = (endpoint: string | undefined): Layer.Layer<never> =>
         baseUrl: endpoint,
         resource: { serviceName: "meshes", serviceVersion: version },
         loggerMergeWithExisting: true,
-      }).pipe(Layer.provide(FetchHttpClient.layer), Layer.discard)
+      }).pipe(Layer.provide(FetchHttpClient.layer))
