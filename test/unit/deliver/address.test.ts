@@ -286,7 +286,10 @@ describe("a delivery", () => {
     await using sender = await openSender(lookup)
     const connected = leadPublicAddressHere()
     const url = `http://rebinding.example:${receiver.port}/`
-    for (let i = 0; i < 3; i++) answerOf(await sender.send(url, { allowPrivateNetwork: false }))
+    for (let i = 0; i < 3; i++) {
+      answerOf(await sender.send(url, { allowPrivateNetwork: false }))
+      await new Promise((turn) => setImmediate(turn)) // the connection is free again in the next turn
+    }
     assert.strictEqual(lookup.asked(), 1)
     assert.strictEqual(receiver.opened(), 1)
     assert.deepStrictEqual(connected, [publicAddress])
