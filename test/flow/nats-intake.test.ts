@@ -1,0 +1,112 @@
+/**
+ * Events published straight to NATS, in each of the forms of the contract, and what cannot be read among them.
+ */
+import { connect } from "@nats-io/transport-node"
+import { headers as makeHeaders, type NatsConnection } from "@nats-io/nats-core"
+import { afterAll, beforeAll, expect, test } from "vitest"
+import { startDestination, type Destination } from "../support/destination.ts"
+import { startNats, type TestNats } from "../support/nats.ts"
+import { startRuntime, type TestRuntime } from "../support/runtime.ts"
+
+let nats: TestNats
+let nc: NatsConnection
+let destination: Destination
+let runtime: TestRuntime
+
+beforeAll(async () => {
+  nats = await startNats()
+  nc = await connect({ servers: nats.url })
+  destination = await startDestination()
+  runtime = await startRuntime({
+    natsUrl: nats.url,
+    config: `export default defineConfig({ workspaces: { acme: {
+      connections: { erp: webhook({ url: "${destination.url}", allowPrivateNetwork: true }), bus: nats({ subject: "out.{workspace}.{type}" }) },
+      rules: { all: { on: ">", actions: [{ connection: "erp" }] }, relay: { on: "relayed.>", actions: [{ connection: "bus" }] } } } } })`,
+  })
+})
+
+afterAll(async () => {
+  await nc.close()
+  await runtime[Symbol.asyncDispose]()
+  await destination[Symbol.asyncDispose]()
+  await nats.stop()
+})
+
+const publish = (subject: string, body: string, fields: Record<string, string> = {}): void => {
+  const headers = makeHeaders()
+  for (const [name, value] of Object.entries(fields)) headers.set(name, value)
+  nc.publish(subject, body, { headers })
+}
+
+const deliveredOf = async (type: string): Promise<any> => {
+  const of = () => destination.received.find(({ headers }) => headers["x-meshes-event-type"] === type)
+  await destination.until(() => of() !== undefined)
+  return JSON.parse(of()!.body)
+}
+
+test("the body is the payload, and headers carry the rest", async () => {
+  publish("events.acme.plain.one", '{"n":1}', {
+    "Meshes-Resource": "page",
+    "Meshes-Resource-Id": "home",
+    "Meshes-Time": "2026-01-31T09:30:00Z",
+  })
+  expect(await deliveredOf("plain.one")).toMatchObject({
+    workspace: "acme",
+    type: "plain.one",
+    resource: "page",
+    resource_id: "home",
+    time: "2026-01-31T09:30:00Z",
+    payload: { n: 1 },
+  })
+})
+
+test("with Meshes-Envelope the body is the whole event", async () => {
+  const event = { id: "mine-1", type: "whole.one", workspace: "acme", payload: { n: 2 } }
+  publish("events.acme.whole.one", JSON.stringify(event), { "Meshes-Envelope": "1" })
+  expect(await deliveredOf("whole.one")).toMatchObject(event)
+})
+
+test("a CloudEvent is known by its headers", async () => {
+  publish("events.acme.cloud.one", '{"n":3}', {
+    "ce-specversion": "1.0",
+    "ce-id": "ce-1",
+    "ce-source": "/shop",
+    "ce-type": "cloud.one",
+    "content-type": "application/json",
+  })
+  expect(await deliveredOf("cloud.one")).toMatchObject({ type: "cloud.one", source: "/shop", payload: { n: 3 } })
+})
+
+test("what cannot be read is recorded with its reason and stops nothing behind it", async () => {
+  publish("events.acme.broken.one", "{not json")
+  publish("events.acme.after.one", "{}")
+  await deliveredOf("after.one")
+  const history = await records()
+  const refused = history.find(({ kind }) => kind === "event.refused")
+  expect(refused).toMatchObject({ workspace: "acme", type: "broken.one", reason: expect.any(String) })
+})
+
+test("an event can be passed on to another subject", async () => {
+  const subscription = nc.subscribe("out.acme.>", { max: 1 })
+  await nc.flush()
+  publish("events.acme.relayed.one", '{"n":4}')
+  for await (const message of subscription) {
+    expect(message.subject).toBe("out.acme.relayed.one")
+    expect(message.json()).toMatchObject({ type: "relayed.one", payload: { n: 4 } })
+  }
+})
+
+/** All history records, once a refusal is among them. */
+const records = async (): Promise<ReadonlyArray<any>> => {
+  const { jetstreamManager } = await import("@nats-io/jetstream")
+  const jsm = await jetstreamManager(nc)
+  for (;;) {
+    const { state } = await jsm.streams.info("HISTORY")
+    const found: Array<any> = []
+    for (let seq = state.first_seq; seq <= state.last_seq; seq++) {
+      const message = await jsm.streams.getMessage("HISTORY", { seq })
+      if (message !== null) found.push(...message.json<ReadonlyArray<unknown>>())
+    }
+    if (found.some(({ kind }) => kind === "event.refused")) return found
+  }
+}
