@@ -12,6 +12,7 @@ import type { Delivery } from "../model/delivery.ts"
 import { httpOutcome } from "../model/http-outcome.ts"
 import type { Outcome } from "../model/outcome.ts"
 import type { HttpSender } from "./http.ts"
+import { masked } from "./mask.ts"
 import { findTarget, prepare, type Prepared } from "./prepare.ts"
 
 export interface AttemptDependencies {
@@ -46,15 +47,17 @@ export const makeAttempt = (dependencies: AttemptDependencies) => {
     )
     if (Result.isFailure(prepared)) return prepared.failure
     const { action } = prepared.success
-    return "request" in action
-      ? yield* sendRequest(action, prepared.success, connection)
-      : yield* action.run(prepared.success.input, prepared.success.context, host).pipe(
-          Effect.timeoutOrElse({
-            duration: connection.timeoutMs,
-            orElse: () =>
-              Effect.succeed<Outcome>({ kind: "timeout", message: `no end within ${connection.timeoutMs} ms` }),
-          }),
-        )
+    const outcome =
+      "request" in action
+        ? yield* sendRequest(action, prepared.success, connection)
+        : yield* action.run(prepared.success.input, prepared.success.context, host).pipe(
+            Effect.timeoutOrElse({
+              duration: connection.timeoutMs,
+              orElse: () =>
+                Effect.succeed<Outcome>({ kind: "timeout", message: `no end within ${connection.timeoutMs} ms` }),
+            }),
+          )
+    return masked(outcome, connection.settings, resolved.success)
   })
 
   const sendRequest = (
