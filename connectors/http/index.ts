@@ -46,11 +46,22 @@ interface HttpSettings {
   readonly idempotencyHeader?: string | false
 }
 
+/** A path that cannot leave the connection's URL: no dot segments (written plainly or escaped), no query, no fragment. */
+const InnerPath = Schema.String.pipe(
+  Schema.check(
+    Schema.makeFilter((path: string) =>
+      /[?#\\]/.test(path) || path.split("/").some((segment) => /^(?:\.|%2e){1,2}$/i.test(segment))
+        ? 'a path without "..", "." , "?" or "#"'
+        : undefined,
+    ),
+  ),
+)
+
 const Call = Schema.Struct({
   /** Default: the connection's. */
   method: Schema.optionalKey(Schema.Literals(methods)),
   /** Added to the connection's URL. */
-  path: Schema.optionalKey(Schema.String),
+  path: Schema.optionalKey(InnerPath),
   query: Schema.optionalKey(Schema.Record(Schema.String, QueryValue)),
   headers: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
   /** Default: none. */

@@ -1,0 +1,54 @@
+/**
+ * Runs a connector's action as the runtime would, up to the request: settings decoded and checked, the input decoded, nothing sent.
+ */
+import * as Schema from "effect/Schema"
+import type { ActionContext, Connection, HttpRequest } from "../../src/index.ts"
+
+export const event = {
+  id: "evt_1",
+  type: "lead.created",
+  workspace: "acme",
+  time: "2026-01-31T09:30:00Z",
+  payload: { name: "Ada" },
+} as const
+
+export const contextOf = (
+  settings: unknown,
+  more: Partial<ActionContext<any>["delivery"]> = {},
+): ActionContext<any> => ({
+  settings,
+  event,
+  envelope: Buffer.from(JSON.stringify(event)),
+  delivery: {
+    id: "dlv_1",
+    event: event.id,
+    type: event.type,
+    workspace: event.workspace,
+    rule: "r",
+    connection: "c",
+    attempt: 1,
+    ...more,
+  },
+  now: Date.now(),
+})
+
+/** @param resolved the settings with secrets in place */
+export const requestOf = (
+  connection: Connection,
+  resolved: unknown,
+  options: {
+    readonly action?: string
+    readonly input?: unknown
+    readonly delivery?: Partial<ActionContext<any>["delivery"]>
+  } = {},
+): HttpRequest => {
+  const { connector } = connection
+  const action = connector.actions[options.action ?? connector.defaultAction!]!
+  if (!("request" in action)) throw new Error("this action makes no request")
+  const input = options.input === undefined ? undefined : Schema.decodeUnknownSync(action.input)(options.input)
+  return action.request(input, contextOf(resolved, options.delivery))
+}
+
+/** What the connector finds wrong with settings. */
+export const problemsOf = ({ connector, settings }: Connection): ReadonlyArray<string> =>
+  (connector.check?.(settings) ?? []).map(({ path, message }) => `${path.join(".")}: ${message}`)
