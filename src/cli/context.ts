@@ -53,7 +53,7 @@ export const withLog = <A, E, R>(settings: Settings, use: Effect.Effect<A, E, R>
       try: () => natsUrlOf(settings),
       catch: (cause) => (cause instanceof Unusable ? cause : new Unusable({ message: String(cause) })),
     })
-    return yield* use.pipe(Effect.provide(LogReader.layer.pipe(Layer.provideMerge(Nats.layer(url)))), Effect.scoped)
+    return yield* use.pipe(Effect.provide(LogReader.layer.pipe(Layer.provideMerge(Nats.layer(url, 0)))), Effect.scoped)
   })
 
 const levels = { trace: "Trace", debug: "Debug", info: "Info", warn: "Warn", error: "Error", none: "None" } as const

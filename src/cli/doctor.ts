@@ -138,7 +138,7 @@ const checkLog = (url: string) =>
     }
     return findings
   }).pipe(
-    Effect.provide(LogReader.layer.pipe(Layer.provideMerge(Nats.layer(url)))),
+    Effect.provide(LogReader.layer.pipe(Layer.provideMerge(Nats.layer(url, 0)))),
     Effect.scoped,
     Effect.exit,
     Effect.map((exit): ReadonlyArray<Finding> =>

@@ -42,7 +42,7 @@ const explain = (cause: unknown, subject: string): string => {
     return `it imports what is not there: ${firstLine(cause)}. Is it installed (npm install)?`
   }
   if (code === "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX" || code === "ERR_INVALID_TYPESCRIPT_SYNTAX") {
-    return `Node cannot run this TypeScript: ${firstLine(cause)}. Types are stripped, not compiled: no enum, namespace or parameter properties`
+    return `Node cannot run this TypeScript: ${firstLine(cause)}. Types are stripped, not compiled: no enum, namespace or parameter properties${placeOf(cause, subject)}`
   }
   if (code === "ERR_UNKNOWN_FILE_EXTENSION") {
     return `Node cannot load ${subject}: name it .ts, .mts, .js or .mjs`

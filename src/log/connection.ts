@@ -22,11 +22,11 @@ export interface NatsShape {
 }
 
 export class Nats extends Context.Service<Nats, NatsShape>()("meshes/Nats") {
-  /** Connects (waiting up to `limits.natsStartWaitMs` for the server), and refuses a server that cannot serve us. */
-  static readonly layer = (url: string) =>
+  /** Connects (waiting up to `waitMs` for the server; 0: once), and refuses a server that cannot serve us. */
+  static readonly layer = (url: string, waitMs: number = limits.natsStartWaitMs) =>
     Layer.effect(
       Nats,
-      Effect.acquireRelease(open(url), (nats) => Effect.promise(() => close(nats))),
+      Effect.acquireRelease(open(url, waitMs), (nats) => Effect.promise(() => close(nats))),
     )
 }
 
@@ -51,15 +51,16 @@ const connectOnce = (url: string): Effect.Effect<NatsConnection, Unusable> =>
       }),
   })
 
-const open = Effect.fnUntraced(function* (url: string) {
-  const nc = yield* connectOnce(url).pipe(
+const open = Effect.fnUntraced(function* (url: string, waitMs: number) {
+  const patient = connectOnce(url).pipe(
     Effect.tapError((error) => Effect.logWarning(`${error.message} Trying again.`)),
     Effect.retry(
       Schedule.min([Schedule.exponential("200 millis"), Schedule.spaced("3 seconds")]).pipe(
-        Schedule.upTo({ duration: limits.natsStartWaitMs }),
+        Schedule.upTo({ duration: waitMs }),
       ),
     ),
   )
+  const nc = yield* waitMs === 0 ? connectOnce(url) : patient
   const version = nc.info?.version ?? "0.0.0"
   const unfit = olderThan(version, natsServerMinimum)
     ? `is nats-server ${version}; Meshes needs ${natsServerMinimum} or newer (atomic batches and message schedules). Upgrade it.`
