@@ -6,7 +6,6 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as References from "effect/References"
-import * as Result from "effect/Result"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import { loadPlan } from "../config/load.ts"
@@ -64,7 +63,3 @@ export const logLayer = (level: LogLevel, json: boolean): Layer.Layer<never> =>
     Logger.layer([Logger.withConsoleError(json ? Logger.formatJson : Logger.formatLogFmt)]),
     Layer.succeed(References.MinimumLogLevel, levels[level]),
   )
-
-/** The value of a result whose failure is an issue list or an error. */
-export const orUnusable = <A>(result: Result.Result<A, string>) =>
-  Effect.fromResult(Result.mapError(result, (message) => new Unusable({ message })))

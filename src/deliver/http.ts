@@ -55,12 +55,14 @@ interface Begun {
 
 const nothing: Begun = { abort: () => {} }
 
+/** @param leftMs what is left of the time allowed */
 const begin = (
   pools: Pools,
   request: HttpRequest,
   options: SendOptions,
   redirects: number,
   done: (sent: Sent) => void,
+  leftMs: number = options.timeoutMs,
 ): Begun => {
   const target = parseTarget(request)
   if (typeof target === "string") {
@@ -72,7 +74,7 @@ const begin = (
     done(failure(blocked(new BlockedAddress(literal, [literal]))))
     return nothing
   }
-  const handler = new Exchange(request, options, redirects, pools, done)
+  const handler = new Exchange(request, options, redirects, pools, done, leftMs)
   try {
     pools.of(target.origin, options.allowPrivateNetwork).dispatch(
       {
@@ -128,7 +130,7 @@ class Exchange implements Dispatcher.DispatchHandler, Begun {
   readonly #redirects: number
   readonly #pools: Pools
   readonly #done: (sent: Sent) => void
-  readonly #begun = performance.now()
+  readonly #until: number
   readonly #timer: NodeJS.Timeout
   #controller: Dispatcher.DispatchController | null = null
   #next: Begun | undefined
@@ -138,13 +140,21 @@ class Exchange implements Dispatcher.DispatchHandler, Begun {
   #chunks: Array<Buffer> = []
   #length = 0
 
-  constructor(request: HttpRequest, options: SendOptions, redirects: number, pools: Pools, done: (sent: Sent) => void) {
+  constructor(
+    request: HttpRequest,
+    options: SendOptions,
+    redirects: number,
+    pools: Pools,
+    done: (sent: Sent) => void,
+    leftMs: number,
+  ) {
     this.#request = request
     this.#options = options
     this.#redirects = redirects
     this.#pools = pools
     this.#done = done
-    this.#timer = setTimeout(() => this.#timedOut(), options.timeoutMs)
+    this.#until = performance.now() + leftMs
+    this.#timer = setTimeout(() => this.#timedOut(), leftMs)
   }
 
   abort(): void {
@@ -210,9 +220,9 @@ class Exchange implements Dispatcher.DispatchHandler, Begun {
   #follow(url: string): void {
     this.#settled = true
     clearTimeout(this.#timer)
-    const timeoutMs = Math.max(1, this.#options.timeoutMs - (performance.now() - this.#begun))
+    const leftMs = Math.max(1, this.#until - performance.now())
     const request = { ...this.#request, url }
-    this.#next = begin(this.#pools, request, { ...this.#options, timeoutMs }, this.#redirects - 1, this.#done)
+    this.#next = begin(this.#pools, request, this.#options, this.#redirects - 1, this.#done, leftMs)
   }
 
   #timedOut(): void {
@@ -239,11 +249,14 @@ const blocked = (error: BlockedAddress): Outcome => ({
 /** Certificates that will not become valid by themselves soon; a person has to act, but retries cover a renewal that is late. */
 const certificateCodes = /^(?:CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|ERR_TLS_CERT)/
 
+/** The request itself is wrong: a header that cannot be sent, a length that is not the body's. No later attempt helps. */
+const unsendableCodes = new Set(["UND_ERR_INVALID_ARG", "UND_ERR_NOT_SUPPORTED", "UND_ERR_REQ_CONTENT_LENGTH_MISMATCH"])
+
 const outcomeOf = (error: Error, status: number): Outcome => {
   const root = rootCause(error)
   if (root instanceof BlockedAddress) return blocked(root)
   const code = (root as NodeJS.ErrnoException).code ?? ""
-  if (code === "UND_ERR_INVALID_ARG") {
+  if (unsendableCodes.has(code)) {
     return { kind: "rejected", permanent: true, message: `the request cannot be sent: ${root.message}` }
   }
   if (code === "UND_ERR_CONNECT_TIMEOUT") return { kind: "timeout", message: "no connection within the time allowed" }

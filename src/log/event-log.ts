@@ -14,6 +14,7 @@ import type { Event } from "../model/event.ts"
 import type { EventId, EventType, WorkspaceId } from "../model/ids.ts"
 import { errorCodes, publishBatch, type Message } from "./batch.ts"
 import { Nats, reasonOf, type NatsShape } from "./connection.ts"
+import { createdHeader, readStored } from "./stored.ts"
 import { streams, subjects } from "./topology.ts"
 
 export interface Entry {
@@ -75,7 +76,7 @@ export class EventLog extends Context.Service<
         appendAll: all,
         read: (seq) =>
           Effect.tryPromise({
-            try: () => readEvent(nats, seq),
+            try: () => readStored(nats, seq),
             catch: (cause) => unavailable(reasonOf(cause), "no"),
           }),
       })
@@ -213,18 +214,8 @@ const makeAppender = (nats: NatsShape) => {
   }
 }
 
-/** Header of the time of acceptance, in milliseconds. */
-const createdHeader = "Meshes-Created"
-
 const messageOf = (entry: Entry): Message => ({
   subject: subjects.event(entry.workspace, entry.type),
   body: entry.body,
   headers: `Nats-Msg-Id: ${entry.workspace}/${entry.id}\r\nMeshes-Envelope: 1\r\n${createdHeader}: ${entry.created}\r\n`,
 })
-
-const readEvent = async (nats: NatsShape, seq: number) => {
-  const stored = await nats.jsm.direct.getMessage(streams.events, { seq })
-  if (stored === null) return undefined
-  const created = Number(stored.header.get(createdHeader) || stored.time.getTime())
-  return { event: stored.json<Event>(), created }
-}

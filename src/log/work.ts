@@ -18,6 +18,7 @@ import { errorCodes, intoBatches, publishBatch, type Message } from "./batch.ts"
 import { Nats, reasonOf, type NatsShape } from "./connection.ts"
 import { ensureConsumer, ensureShard, shardConsumer } from "./ensure.ts"
 import { openPull, type Pull, type Pulled } from "./pull.ts"
+import { readStored } from "./stored.ts"
 import { shardOf, streams, subjects } from "./topology.ts"
 
 /** A delivery with its event's bytes, when those travel with it. */
@@ -79,7 +80,7 @@ export class Work extends Context.Service<
     readonly unschedule: (delivery: Delivery) => Promise<void>
     /** `true` when the shard has ready work that nobody holds. */
     readonly waiting: (shard: number) => Effect.Effect<boolean, LogUnavailable>
-    /** The bytes of a large event, by its sequence. */
+    /** The envelope of a large event, by its sequence. */
     readonly event: (seq: number) => Promise<Uint8Array | undefined>
   }
 >()("meshes/Work") {
@@ -127,7 +128,7 @@ export class Work extends Context.Service<
             try: async () => (await nats.jsm.consumers.info(streams.deliveries, shardConsumer(shard))).num_pending > 0,
             catch: (cause) => unavailable(`looking for work of shard ${shard}`, cause),
           }),
-        event: async (seq) => (await nats.jsm.direct.getMessage(streams.events, { seq }))?.data,
+        event: async (seq) => (await readStored(nats, seq))?.envelope,
       }),
     ),
   )

@@ -86,6 +86,28 @@ test("what cannot be read is recorded with its reason and stops nothing behind i
   expect(refused).toMatchObject({ workspace: "acme", type: "broken.one", reason: expect.any(String) })
 })
 
+// Regression: of an event too large to travel with its delivery, the bytes as published were taken for the envelope.
+test("a payload too large to travel along is delivered as a whole event all the same", async () => {
+  publish("events.acme.large.one", JSON.stringify({ text: "x".repeat(100_000) }))
+  const delivered = await deliveredOf("large.one")
+  expect(delivered).toMatchObject({ type: "large.one", workspace: "acme" })
+  expect(delivered.payload.text).toHaveLength(100_000)
+})
+
+// Regression: the original of a repeat was read as if every event in the log were an envelope.
+test("an event that came over NATS first is answered over HTTP as a repeat of itself", async () => {
+  publish("events.acme.plain.again", '{"n":5}', { "Nats-Msg-Id": "acme/again-1" })
+  const first = await deliveredOf("plain.again")
+  const { status, body } = await runtime.publish({
+    id: "again-1",
+    type: "plain.again",
+    workspace: "acme",
+    payload: { n: 5 },
+  })
+  expect(status).toBe(200)
+  expect(body).toMatchObject({ duplicate: true, event: { id: first.id, type: "plain.again" } })
+})
+
 test("an event can be passed on to another subject", async () => {
   const subscription = nc.subscribe("out.acme.>", { max: 1 })
   await nc.flush()
