@@ -1,11 +1,10 @@
 /** Which addresses a delivery may connect to: by the ranges, by how an address is written, and by what a name answers when it counts. */
-import net from "node:net"
+import { isIP } from "node:net"
 import { afterEach, assert, describe, it, vi } from "vitest"
 import { BlockedAddress, guardedLookup, isPublicAddress, type Lookup } from "../../../src/deliver/address.ts"
 import { answer, startReceiver } from "../../support/receiver.ts"
 import { answerOf, failureOf, openSender } from "./open-sender.ts"
-
-const publicAddress = "93.184.216.34"
+import { leadPublicAddressHere, publicAddress } from "./public-address.ts"
 
 /** Answers for names: the n-th time with the n-th list, the last one for ever. */
 const answering = (...answers: ReadonlyArray<ReadonlyArray<string>>): Lookup & { readonly asked: () => number } => {
@@ -15,7 +14,7 @@ const answering = (...answers: ReadonlyArray<ReadonlyArray<string>>): Lookup & {
     queueMicrotask(() =>
       callback(
         null,
-        addresses.map((address) => ({ address, family: net.isIP(address) })),
+        addresses.map((address) => ({ address, family: isIP(address) })),
       ),
     )
   }
@@ -175,29 +174,6 @@ describe("looking up a name", () => {
 
 describe("a delivery", () => {
   afterEach(() => void vi.restoreAllMocks())
-
-  /**
-   * Makes `publicAddress` lead to this machine, below all that judges addresses: what was let through to it arrives at a receiver here.
-   */
-  const leadPublicAddressHere = () => {
-    const connected: Array<string> = []
-    const connect = net.connect.bind(net) as (options: net.TcpNetConnectOpts) => net.Socket
-    vi.spyOn(net, "connect").mockImplementation(((options: net.TcpNetConnectOpts) => {
-      const { lookup } = options
-      if (lookup === undefined) return connect(options)
-      const leading: net.LookupFunction = (host, how, callback) =>
-        lookup(host, how, (error, address, family) => {
-          if (!Array.isArray(address)) return callback(error, address, family)
-          connected.push(...address.map((one) => one.address))
-          callback(
-            error,
-            address.map((one) => (one.address === publicAddress ? { address: "127.0.0.1", family: 4 } : one)),
-          )
-        })
-      return connect({ ...options, lookup: leading })
-    }) as typeof net.connect)
-    return connected
-  }
 
   it("is blocked, without a connection, however an address of this machine or its network is written", async () => {
     await using receiver = await startReceiver(answer())
