@@ -106,8 +106,13 @@ export const limits = {
   shards: 16,
   /** Deliveries that one shard holds in memory, unacknowledged. */
   shardInFlight: 1024,
-  /** A lane whose oldest waiting delivery waited for this long, in a shard that is three quarters full, is parked. */
+  /**
+   * In a shard that is three quarters full, a lane is parked when its oldest waiting delivery waited for this long, unless it moves so
+   * fast that what it holds is gone within `laneBacklogMs`: parking costs two writes a delivery, which a fast lane's others need not be
+   * spared a moment's wait for.
+   */
   laneSlowMs: 1 * second,
+  laneBacklogMs: 4 * second,
   /** How often a shard looks for such lanes. */
   laneCheckMs: 200,
   /** Deliveries that a lane takes back at once from what was parked for it, as a multiple of its concurrency. */

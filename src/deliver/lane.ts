@@ -64,6 +64,10 @@ export class Lane {
   #refilled = performance.now()
   #timer: NodeJS.Timeout | undefined
   #usedAt = performance.now()
+  /** Attempts ended per millisecond, as measured last, and since when the next measure counts them. */
+  #pace = 0
+  #paceFrom = performance.now()
+  #ended = 0
 
   constructor(options: {
     readonly workspace: string
@@ -91,9 +95,19 @@ export class Lane {
     return this.#sending
   }
 
-  /** For how long the first in the queue has waited. */
-  waitedMs(now: number): number {
-    return this.#queue.length === 0 ? 0 : now - this.#queue[0]!.since
+  /** What waits here would keep others of a full shard waiting for too long. Asked for every `limits.laneCheckMs`. */
+  isSlow(now: number): boolean {
+    if (now - this.#paceFrom >= limits.laneSlowMs) {
+      this.#pace = this.#ended / (now - this.#paceFrom)
+      this.#paceFrom = now
+      this.#ended = 0
+    }
+    const oldest = this.#queue[0]
+    return (
+      oldest !== undefined &&
+      now - oldest.since > limits.laneSlowMs &&
+      this.#queue.length > this.#pace * limits.laneBacklogMs
+    )
   }
 
   /** Nothing held, nothing aside, and nothing happened for `limits.laneIdleMs`. */
@@ -136,6 +150,7 @@ export class Lane {
   /** An attempt of this lane ended. */
   finished(): void {
     this.#sending--
+    this.#ended++
     this.#usedAt = performance.now()
     this.pump()
   }

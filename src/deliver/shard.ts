@@ -96,7 +96,8 @@ export class Shard {
     const now = performance.now()
     const crowded = this.#held.size >= limits.shardInFlight * 0.75
     for (const [key, lane] of this.#lanes) {
-      if (crowded && lane.mode === "direct" && lane.waitedMs(now) > limits.laneSlowMs) lane.park()
+      const slow = lane.isSlow(now)
+      if (crowded && slow && lane.mode === "direct") lane.park()
       void lane.tend().catch((cause: unknown) => this.#options.log(`lane ${key}: ${String(cause)}`))
       if (lane.idle(now)) this.#lanes.delete(key)
     }

@@ -12,7 +12,7 @@ import { startNats, type TestNats } from "../support/nats.ts"
 import { adminKey, startRuntime, type TestRuntime } from "../support/runtime.ts"
 import { publishToLog } from "./publish.ts"
 
-const events = { raw: 20_000, drain: 20_000, fanOut: 3000, single: 10_000, bulk: 100_000 }
+const events = { raw: 20_000, drain: 40_000, fanOut: 6000, single: 10_000, bulk: 100_000 }
 const fanOut = 10
 const connections = 64
 const bulkSize = 500
