@@ -46,7 +46,8 @@ const clockSlackMs = 5000
 export const recordsIn = (message: StoredMessage): ReadonlyArray<HistoryRecord> => {
   try {
     const records = JSON.parse(Buffer.from(message.data).toString()) as unknown
-    return Array.isArray(records) ? (records as ReadonlyArray<HistoryRecord>) : []
+    if (!Array.isArray(records)) return []
+    return records.filter((record) => typeof record?.kind === "string") as ReadonlyArray<HistoryRecord>
   } catch {
     return []
   }
@@ -157,7 +158,8 @@ const viewOf = (draft: Draft): DeliveryView => {
   const revived = [...draft.revived.values()].toSorted((a, b) => a.at - b.at)
   const last = attempts.at(-1)
   const sentAgain = revived.at(-1)
-  const pending = last === undefined || (sentAgain !== undefined && sentAgain.at > last.at)
+  // Only what is dead is sent again: an attempt that delivered may be recorded before the record of its being sent.
+  const pending = last === undefined || (last.state === "dead" && sentAgain !== undefined && sentAgain.at >= last.at)
   const { id, event, type, workspace, rule, action, connection, created } = draft
   return {
     id,

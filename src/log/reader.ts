@@ -162,6 +162,8 @@ const revive = async (nats: NatsShape, subject: string, by: string): Promise<boo
   const { last: _, next: __, ...before } = decoded.delivery
   const delivery: Delivery = { ...before, state: "pending", attempt: 0, manual: (before.manual ?? 0) + 1 }
   const { workspace, connection } = delivery
+  // Before it is sent: its first attempt comes after this.
+  const at = Date.now()
   await store(nats, {
     subject: subjects.deliver(shardOf(workspace, connection), workspace, connection),
     body: encodeDelivery(delivery, delivery.source === undefined ? decoded.event : undefined),
@@ -169,7 +171,7 @@ const revive = async (nats: NatsShape, subject: string, by: string): Promise<boo
   })
   const record: DeliveryRevived = {
     kind: "delivery.revived",
-    at: Date.now(),
+    at,
     delivery: delivery.id,
     event: delivery.event,
     workspace,

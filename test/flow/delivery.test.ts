@@ -4,6 +4,7 @@
 import { Webhook } from "standardwebhooks"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { startDestination, type Destination, type Received } from "../support/destination.ts"
+import { historyWith } from "../support/history.ts"
 import { startNats, type TestNats } from "../support/nats.ts"
 import { startRuntime, type TestRuntime } from "../support/runtime.ts"
 
@@ -64,8 +65,10 @@ const delivery = async (event: string, state: string): Promise<any> => {
 
 test("an event is printed, sent as its envelope and sent as mapped, each signed so that the receiver can verify it", async () => {
   const event = await publish("seen")
-  await destination.until((received) => at("/ok")(received).length === 2)
-  const [one, two] = at("/ok")(destination.received)
+  const mine = (received: ReadonlyArray<Received>) =>
+    at("/ok")(received).filter((one) => one.headers["x-meshes-event-id"] === event)
+  await destination.until((received) => mine(received).length === 2)
+  const [one, two] = mine(destination.received)
   for (const { headers, body } of [one!, two!]) {
     expect(() => new Webhook(secret).verify(body, headers as Record<string, string>)).not.toThrow()
     expect(() => new Webhook(secret).verify(`${body} `, headers as Record<string, string>)).toThrow()
@@ -136,9 +139,23 @@ test("503 for ever goes through the whole schedule to the dead letters, and `dea
 })
 
 test("an event that no rule wants is recorded as unmatched", async () => {
-  const tail = runtime.meshes("explain", "nobody.cares", "--workspace", "acme")
+  const explained = await runtime.meshes("explain", "nobody.cares", "--workspace", "acme")
+  expect(explained.stderr).toContain("no rule wants it")
   const event = await publish("nobody.cares")
-  expect((await tail).stderr).toContain("no rule wants it")
-  const { stdout } = await runtime.meshes("deliveries", "ls", "--event", event, "--json")
-  expect(JSON.parse(stdout).count).toBe(0)
+  const unmatched = (record: any): boolean => record.kind === "event.unmatched" && record.event === event
+  expect((await historyWith(nats.url, unmatched)).filter((record) => record.event === event)).toEqual([
+    expect.objectContaining({ kind: "event.unmatched", type: "nobody.cares", workspace: "acme" }),
+  ])
+})
+
+test("an event with several deliveries is recorded with each of them, once", async () => {
+  const event = await publish("seen")
+  const routed = (record: any): boolean => record.kind === "event.routed" && record.event === event
+  const records = (await historyWith(nats.url, routed)).filter(routed)
+  expect(records).toHaveLength(1)
+  expect(records[0].deliveries.map(({ rule, action, connection }: any) => [rule, action, connection])).toEqual([
+    ["log", 0, "log"],
+    ["ok", 0, "ok"],
+    ["ok", 1, "ok"],
+  ])
 })

@@ -5,6 +5,7 @@ import { connect } from "@nats-io/transport-node"
 import { headers as makeHeaders, type NatsConnection } from "@nats-io/nats-core"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { startDestination, type Destination } from "../support/destination.ts"
+import { historyWith } from "../support/history.ts"
 import { startNats, type TestNats } from "../support/nats.ts"
 import { startRuntime, type TestRuntime } from "../support/runtime.ts"
 
@@ -81,8 +82,8 @@ test("what cannot be read is recorded with its reason and stops nothing behind i
   publish("events.acme.broken.one", "{not json")
   publish("events.acme.after.one", "{}")
   await deliveredOf("after.one")
-  const history = await records()
-  const refused = history.find(({ kind }) => kind === "event.refused")
+  const isRefusal = ({ kind }: { readonly kind: string }): boolean => kind === "event.refused"
+  const refused = (await historyWith(nats.url, isRefusal)).find(isRefusal)
   expect(refused).toMatchObject({ workspace: "acme", type: "broken.one", reason: expect.any(String) })
 })
 
@@ -117,18 +118,3 @@ test("an event can be passed on to another subject", async () => {
     expect(message.json()).toMatchObject({ type: "relayed.one", payload: { n: 4 } })
   }
 })
-
-/** All history records, once a refusal is among them. */
-const records = async (): Promise<ReadonlyArray<any>> => {
-  const { jetstreamManager } = await import("@nats-io/jetstream")
-  const jsm = await jetstreamManager(nc)
-  for (;;) {
-    const { state } = await jsm.streams.info("HISTORY")
-    const found: Array<any> = []
-    for (let seq = state.first_seq; seq <= state.last_seq; seq++) {
-      const message = await jsm.streams.getMessage("HISTORY", { seq })
-      if (message !== null) found.push(...message.json<ReadonlyArray<unknown>>())
-    }
-    if (found.some(({ kind }) => kind === "event.refused")) return found
-  }
-}
