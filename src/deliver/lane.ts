@@ -54,6 +54,8 @@ export class Lane {
   readonly #onParkedMessage: (lane: Lane, message: Pulled, release: () => void) => void
   #queue: Array<Item> = []
   #sending = 0
+  #pumping = false
+  #stopped = false
   #mode: "direct" | "parking" = "direct"
   #toPark: Array<Item> = []
   #storing: Promise<void> | undefined
@@ -110,13 +112,17 @@ export class Lane {
     )
   }
 
-  /** Nothing held, nothing aside, and nothing happened for `limits.laneIdleMs`. */
+  /**
+   * Nothing held, nothing aside, and nothing happened for `limits.laneIdleMs`, nor within the rate limit's period: the lane that comes
+   * after this one begins with a whole period's worth.
+   */
   idle(now: number): boolean {
     return (
       this.#mode === "direct" &&
       this.#sending === 0 &&
       this.#queue.length === 0 &&
-      now - this.#usedAt > limits.laneIdleMs
+      now - this.#usedAt > limits.laneIdleMs &&
+      now - this.#usedAt > (this.#settings().rateLimit?.perMs ?? 0)
     )
   }
 
@@ -139,11 +145,17 @@ export class Lane {
 
   /** Sends as many as slots and rate allow. */
   pump(): void {
-    if (this.#queue.length === 0) return
+    // An attempt that ends at once comes back here from within `#send`: the loop below goes on, rather than one inside the other.
+    if (this.#pumping || this.#queue.length === 0) return
     const { concurrency, rateLimit } = this.#settings()
-    while (this.#sending < concurrency && this.#queue.length > 0 && this.#mayBegin(rateLimit)) {
-      this.#sending++
-      this.#send(this.#queue.shift()!)
+    this.#pumping = true
+    try {
+      while (this.#sending < concurrency && this.#queue.length > 0 && this.#mayBegin(rateLimit)) {
+        this.#sending++
+        this.#send(this.#queue.shift()!)
+      }
+    } finally {
+      this.#pumping = false
     }
   }
 
@@ -188,6 +200,7 @@ export class Lane {
   /** Gives up everything that waits, for somebody else to take. */
   stop(): ReadonlyArray<Item> {
     clearTimeout(this.#timer)
+    this.#stopped = true
     if (typeof this.#pull === "object") this.#pull.close()
     const left = [...this.#queue, ...this.#toPark]
     this.#queue = []
@@ -233,6 +246,7 @@ export class Lane {
           }),
         () => this.#closed(),
       )
+      if (this.#stopped) this.#pull.close()
     } catch {
       this.#closed()
     }
