@@ -62,6 +62,11 @@ export const start = Command.make(
         note(
           `  config ${settings.configFile}, revision ${plan.revision}: ${counts.workspaces} workspaces, ${counts.connections} connections, ${counts.rules} rules`,
         )
+        if (settings.natsUrl !== undefined) {
+          note(
+            "  201 means on disk if this server has `sync_interval: always`; whether it has cannot be seen from here",
+          )
+        }
         if (ready.adminKey !== undefined) {
           note(`  no key is configured, so one was made for this run: ${ready.adminKey}`)
           note("  set MESHES_ADMIN_KEY to keep one")
