@@ -3,11 +3,9 @@
  */
 import * as Schema from "effect/Schema"
 import { defineConnector, SecretField, type ActionContext, type HttpRequest } from "../../src/index.ts"
+import { headerProblems, isHeader, resolvedUrlProblems, urlProblems } from "../http-settings.ts"
 
 const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const
-const headerName = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/
-/** Decided by the message itself or by the connection. */
-const reservedHeaders = /^(?:content-length|host|connection|transfer-encoding)$/i
 
 const Text = Schema.Union([Schema.String, SecretField])
 const QueryValue = Schema.Union([Schema.String, Schema.Number, Schema.Boolean])
@@ -46,14 +44,33 @@ interface HttpSettings {
   readonly idempotencyHeader?: string | false
 }
 
-/** A path that cannot leave the connection's URL: no dot segments (written plainly or escaped), no query, no fragment. */
+/** Escapes that servers undo before they resolve dot segments: of a dot, a slash and a backslash. */
+const unescaped = (path: string): string => path.replace(/%2e/gi, ".").replace(/%2f/gi, "/").replace(/%5c/gi, "/")
+
+/**
+ * A path that cannot leave the connection's URL: no dot segments (written plainly or escaped), no query, no fragment, and no control
+ * characters, some of which URL parsers drop, so that a dot segment appears where none was.
+ */
 const InnerPath = Schema.String.pipe(
   Schema.check(
     Schema.makeFilter((path: string) =>
-      /[?#\\]/.test(path) || path.split("/").some((segment) => /^(?:\.|%2e){1,2}$/i.test(segment))
-        ? 'a path without "..", "." , "?" or "#"'
+      // oxlint-disable-next-line no-control-regex -- control characters are what is refused
+      /[?#\\\u0000-\u001f\u007f]/.test(path) ||
+      unescaped(path)
+        .split("/")
+        .some((segment) => /^\.{1,2}$/.test(segment))
+        ? 'a path without "..", ".", "?", "#", "\\" and control characters'
         : undefined,
     ),
+  ),
+)
+
+const CallHeaders = Schema.Record(Schema.String, Schema.String).pipe(
+  Schema.check(
+    Schema.makeFilter((headers: { readonly [name: string]: string }) => {
+      const wrong = Object.keys(headers).find((name) => !isHeader(name))
+      return wrong === undefined ? undefined : `headers without ${JSON.stringify(wrong)}, which cannot be set`
+    }),
   ),
 )
 
@@ -62,8 +79,10 @@ const Call = Schema.Struct({
   method: Schema.optionalKey(Schema.Literals(methods)),
   /** Added to the connection's URL. */
   path: Schema.optionalKey(InnerPath),
+  /** Instead of the connection's parameters of the same names. */
   query: Schema.optionalKey(Schema.Record(Schema.String, QueryValue)),
-  headers: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
+  /** Instead of the connection's of the same names; its credentials stay. */
+  headers: Schema.optionalKey(CallHeaders),
   /** Default: none. */
   body: Schema.optionalKey(Schema.Unknown),
 })
@@ -89,9 +108,9 @@ const authHeaders = ({ auth }: HttpSettings): { readonly [name: string]: string 
 
 const encodeBody = (value: unknown, kind: keyof typeof contentTypes): string => {
   if (kind === "json") return JSON.stringify(value)
-  if (kind === "text") return typeof value === "string" ? value : JSON.stringify(value)
+  if (kind === "text" || typeof value !== "object" || value === null) return textOf(value)
   const form = new URLSearchParams()
-  for (const [name, field] of Object.entries(typeof value === "object" && value !== null ? value : {})) {
+  for (const [name, field] of Object.entries(value)) {
     for (const one of Array.isArray(field) ? field : [field]) form.append(name, textOf(one))
   }
   return form.toString()
@@ -102,22 +121,39 @@ const textOf = (value: unknown): string =>
 
 const takesBody = (method: string): boolean => method !== "GET" && method !== "HEAD"
 
-/** The address with path and query added; `shown` leaves out the query that the connection configures, which may hold secrets. */
+const nameOf = (pair: string): string => [...new URLSearchParams(pair).keys()][0] ?? ""
+
+/** Escaped as secrets are looked for when what was sent is shown. A lone surrogate, which an event may hold, has no escape. */
+const pairOf = ([name, value]: readonly [string, unknown]): string =>
+  `${encodeURIComponent(name.toWellFormed())}=${encodeURIComponent(String(value).toWellFormed())}`
+
+/**
+ * The address with path and query added. `shown` leaves out the query that the connection configures, which may hold secrets; and since
+ * the configured URL may be a secret too, it stands in `shown` as it was written, in one piece: only so is it found and taken out.
+ */
 const addressOf = (settings: HttpSettings, call: typeof Call.Type | undefined): { url: string; shown: string } => {
-  const url = new URL(settings.url)
-  if (call?.path !== undefined) {
-    url.pathname = `${url.pathname.replace(/\/$/, "")}/${call.path.replace(/^\//, "")}`
+  const mark = settings.url.indexOf("?")
+  const base = mark < 0 ? settings.url : settings.url.slice(0, mark)
+  const own = mark < 0 ? undefined : settings.url.slice(mark + 1)
+  const more = { ...settings.query, ...call?.query }
+  const hidden = Object.keys(settings.query ?? {}).filter((name) => !Object.hasOwn(call?.query ?? {}, name))
+  const ownPairs = own === undefined || own === "" ? [] : own.split("&")
+  const kept = ownPairs.filter((pair) => !Object.hasOwn(more, nameOf(pair)))
+  const path = call?.path === undefined || call.path === "" ? "" : `/${call.path.replace(/^\//, "")}`
+  const stem = path === "" ? base : `${base.replace(/\/$/, "")}${path}`
+  const withQuery = (start: string, pairs: ReadonlyArray<string>) =>
+    pairs.length === 0 ? start : `${start}?${pairs.join("&")}`
+  const added = Object.entries(more).map(pairOf)
+  const addedShown = Object.entries(more).map(([name, value]) =>
+    hidden.includes(name) ? `${encodeURIComponent(name)}=***` : pairOf([name, value]),
+  )
+  const inOnePiece = own === undefined || (own !== "" && path === "" && kept.length === ownPairs.length)
+  return {
+    url: withQuery(stem, [...kept, ...added]),
+    shown: inOnePiece
+      ? withQuery(stem, [...kept, ...addedShown])
+      : `${settings.url} + ${withQuery(path, addedShown)}`.replace(/ \+ $/, ""),
   }
-  const shown = new URL(url)
-  for (const [name, value] of Object.entries(settings.query ?? {})) {
-    url.searchParams.set(name, String(value))
-    shown.searchParams.set(name, "***")
-  }
-  for (const [name, value] of Object.entries(call?.query ?? {})) {
-    url.searchParams.set(name, String(value))
-    shown.searchParams.set(name, String(value))
-  }
-  return { url: url.href, shown: shown.href }
 }
 
 const build = (
@@ -143,19 +179,18 @@ export const http = defineConnector({
   description: "Calls an HTTP API with any method, headers, query, credentials and body.",
   settings,
   defaultAction: "request",
-  check: ({ url, headers, auth }) => [
-    ...(typeof url === "string" && !URL.canParse(url)
-      ? [{ path: ["url"], message: `"${url}" is not a URL; write https://host/path, or secret("NAME")` }]
+  check: ({ url, headers, auth, idempotencyHeader }) => [
+    ...urlProblems(url),
+    ...headerProblems(headers),
+    ...(auth?.type === "header" && !isHeader(auth.name)
+      ? [{ path: ["auth", "name"], message: `"${auth.name}" cannot be set as a header` }]
       : []),
-    ...Object.keys(headers ?? {}).flatMap((name) =>
-      headerName.test(name) && !reservedHeaders.test(name)
-        ? []
-        : [{ path: ["headers", name], message: `"${name}" cannot be set as a header` }],
-    ),
-    ...(auth?.type === "header" && !headerName.test(auth.name)
-      ? [{ path: ["auth", "name"], message: `"${auth.name}" is not a header name` }]
+    ...(typeof idempotencyHeader === "string" &&
+    (!isHeader(idempotencyHeader) || /^content-type$/i.test(idempotencyHeader))
+      ? [{ path: ["idempotencyHeader"], message: `"${idempotencyHeader}" cannot carry the delivery's id` }]
       : []),
   ],
+  checkResolved: ({ url }: HttpSettings) => resolvedUrlProblems(url),
   actions: {
     request: {
       title: "Send the mapped value",

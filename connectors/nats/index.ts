@@ -7,7 +7,7 @@ import { defineConnector, SecretField, type ActionContext } from "../../src/inde
 /** Subjects of the runtime's own streams: an action that publishes there would feed itself or damage the log. */
 const ownSubjects = /^(?:events|evt|deliver|due|parked|ckpt|dead|history|\$[A-Za-z]+|_INBOX)(?:\.|$)/
 const placeholder = /\{(workspace|type|event)\}/g
-const subjectPattern = /^[^\s.*>]+(?:\.[^\s.*>]+)*$/
+const subjectPattern = /^[^\s.*>{}]+(?:\.[^\s.*>{}]+)*$/
 
 const settings = Schema.Struct({
   /** May hold `{workspace}`, `{type}` (with its dots) and `{event}`. */

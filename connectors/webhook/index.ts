@@ -4,14 +4,13 @@
 import type { KeyObject } from "node:crypto"
 import * as Schema from "effect/Schema"
 import { defineConnector, SecretField, type ActionContext, type HttpRequest } from "../../src/index.ts"
+import { headerProblems, resolvedUrlProblems, urlProblems } from "../http-settings.ts"
 import { keyOf, signatureOf } from "./sign.ts"
 
 const secretsMax = 5
 
 /** Set by the connector; a configured header of the same name would break receivers. */
-const reservedHeaders =
-  /^(?:content-type|content-length|host|connection|transfer-encoding|user-agent|webhook-.*|x-meshes-.*|traceparent)$/i
-const headerName = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/
+const reservedHeaders = /^(?:content-type|user-agent|webhook-.*|x-meshes-.*|traceparent)$/i
 
 const settings = Schema.Struct({
   /** Where to send to: an `https:` URL (or `http:`), or a secret that holds one. */
@@ -96,25 +95,14 @@ export const webhook = defineConnector({
   description: "Sends events to a URL as JSON, signed by the Standard Webhooks specification.",
   settings,
   defaultAction: "send",
-  check: ({ url, headers }) => [
-    ...(typeof url === "string" && !/^https?:\/\/[^\s]+$/.test(url)
-      ? [{ path: ["url"], message: `"${url}" is not a URL; write https://host/path, or secret("NAME")` }]
-      : []),
-    ...Object.keys(headers ?? {}).flatMap((name) =>
-      reservedHeaders.test(name)
-        ? [{ path: ["headers", name], message: `the header "${name}" is set by the connector; leave it out` }]
-        : headerName.test(name)
-          ? []
-          : [{ path: ["headers", name], message: `"${name}" is not a header name` }],
-    ),
-  ],
-  checkResolved: (resolved: WebhookSettings) => {
-    const { secret } = resolved
-    return (secret === undefined ? [] : typeof secret === "string" ? [secret] : secret).flatMap((one) => {
+  check: ({ url, headers }) => [...urlProblems(url), ...headerProblems(headers, reservedHeaders)],
+  checkResolved: ({ url, secret }: WebhookSettings) => [
+    ...resolvedUrlProblems(url),
+    ...(secret === undefined ? [] : typeof secret === "string" ? [secret] : secret).flatMap((one) => {
       const key = keyOf(one)
       return typeof key === "string" ? [{ path: ["secret"], message: key }] : []
-    })
-  },
+    }),
+  ],
   actions: {
     send: {
       title: "Send the event",
