@@ -137,10 +137,12 @@ export class OrderedLane {
       if (this.#phase !== "loading") return
       this.#cursor = floor
       this.#passed = new Set(done)
+      // Some of what is done beyond the floor may be so only because a mark covers it.
+      const until = Math.max(floor, done.at(-1) ?? 0)
       for (const [name, mark] of marks) {
         const key = this.#key(name)
         const head = mark.delivery === undefined ? {} : { head: mark.delivery }
-        key.marked = { ...head, from: mark.seq, until: floor, reading: false, durable: mark, covers: [] }
+        key.marked = { ...head, from: mark.seq, until, reading: false, durable: mark, covers: [] }
         this.#marks.add(key)
       }
       this.#phase = "running"
@@ -200,16 +202,18 @@ export class OrderedLane {
   }
 
   #arrived(message: Ordered): void {
-    const entry = this.#checkpoint.entry(message.seq, this.#passed.has(message.seq))
-    if (entry.done) return
-    const key = this.#key(message.key)
-    const { marked } = key
+    const passed = this.#passed.has(message.seq)
+    const entry = this.#checkpoint.entry(message.seq, passed)
+    const marked = this.#keys.get(message.key)?.marked
     if (marked !== undefined) {
+      // Also of one that is passed: what a mark covers is done for the lane, and not yet for its key.
       marked.until = message.seq
       if (marked.durable === undefined) marked.covers.push(entry)
       else entry.done = true
-      return this.#list(key)
+      return this.#list(this.#key(message.key))
     }
+    if (passed) return
+    const key = this.#key(message.key)
     const item = readOrdered(message, this.#options.warn)
     if (item === undefined) {
       entry.done = true
