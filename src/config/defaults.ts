@@ -175,7 +175,7 @@ export const limits = {
   /** Processes of one `meshes start`. */
   workersMax: 64,
   /** How long a worker may take to say how it is, before it is said not to be ready. */
-  workerAnswerMs: 1 * second,
+  workerAnswerMs: 2 * second,
   natsReconnectWaitMs: 250,
   natsConnectTimeoutMs: 5 * second,
   /** How long `start` waits for a server that does not answer. */
