@@ -39,7 +39,8 @@ export const checkRule = (
   }
   const rule = check.object(value, path, ["on", "when", "actions"])
   if (rule === undefined) return undefined
-  const on = checkOn(check, rule["on"], [...path, "on"], around)
+  const patterns = checkOn(check, rule["on"], [...path, "on"], around)
+  const on = check.shared(`on ${patterns.join(" ")}`, patterns)
   const schemas = schemasOf(on, around.types)
   const when = checkWhen(check, rule["when"], [...path, "when"], around.compiler, schemas)
   const actions = check.list(rule["actions"], [...path, "actions"]) ?? []
@@ -84,19 +85,30 @@ const checkOn = (check: Checker, value: unknown, path: Path, { types }: RuleSurr
   })
 }
 
-/** The schemas of the payloads that a rule can meet; `undefined` when it can meet one without. */
-const schemasOf = (
-  on: ReadonlyArray<string>,
-  types: RuleSurroundings["types"],
-): ReadonlyArray<JsonSchema> | undefined => {
-  const schemas: Array<JsonSchema> = []
+type Schemas = ReadonlyArray<JsonSchema>
+
+const schemasKnown = new WeakMap<RuleSurroundings["types"], Map<ReadonlyArray<string>, Schemas | undefined>>()
+
+/**
+ * The schemas of the payloads that a rule can meet; `undefined` when it can meet one without. The same list for the same types and
+ * patterns.
+ */
+const schemasOf = (on: ReadonlyArray<string>, types: RuleSurroundings["types"]): Schemas | undefined => {
+  let known = schemasKnown.get(types)
+  if (known === undefined) schemasKnown.set(types, (known = new Map()))
+  if (!known.has(on)) known.set(on, collectSchemas(on, types))
+  return known.get(on)
+}
+
+const collectSchemas = (on: ReadonlyArray<string>, types: RuleSurroundings["types"]): Schemas | undefined => {
+  const found: Array<JsonSchema> = []
   for (const pattern of on) {
     if (!types.has(pattern)) return undefined
     const schema = types.get(pattern)
     if (schema === undefined) return undefined
-    schemas.push(schema)
+    found.push(schema)
   }
-  return schemas.length === 0 ? undefined : schemas
+  return found.length === 0 ? undefined : found
 }
 
 const checkWhen = (
@@ -104,7 +116,7 @@ const checkWhen = (
   value: unknown,
   path: Path,
   compiler: Compiler,
-  schemas: ReadonlyArray<JsonSchema> | undefined,
+  schemas: Schemas | undefined,
 ): RulePlan["when"] => {
   if (value === undefined) return undefined
   const when = check.object(value, path, ["resource", "resource_id", "tags", "expression"])
@@ -117,7 +129,8 @@ const checkWhen = (
   const compiled = source === undefined ? undefined : compiler.expression(source)
   if (compiled !== undefined && Result.isFailure(compiled)) check.note([...path, "expression"], compiled.failure)
   const expression = compiled !== undefined && Result.isSuccess(compiled) ? compiled.success : undefined
-  if (expression !== undefined) checkPaths(check, expression, [...path, "expression"], schemas)
+  if (expression !== undefined && !isRight(expression, schemas))
+    checkPaths(check, expression, [...path, "expression"], schemas)
   return {
     ...(resource === undefined ? {} : { resource }),
     ...(resource_id === undefined ? {} : { resource_id }),
@@ -132,19 +145,29 @@ const checkResource = (check: Checker, value: unknown, path: Path): string | und
   return check.note(path, `${shown(text)} is no resource: 1 to 64 of letters, digits, ".", "_", ":" and "-"`)
 }
 
+/** `undefined`: it is not there, or there and wrong. */
+const findConnection = (
+  check: Checker,
+  name: unknown,
+  path: Path,
+  { connections, broken }: RuleSurroundings,
+): ConnectionPlan | undefined => {
+  const found = connections.get(name as string)
+  if (found === undefined) check.reference(name, path, "connection", [...connections.keys(), ...broken])
+  return found
+}
+
 const checkAction = (
   check: Checker,
   index: number,
   value: unknown,
   path: Path,
   around: RuleSurroundings,
-  schemas: ReadonlyArray<JsonSchema> | undefined,
+  schemas: Schemas | undefined,
 ): ActionPlan | undefined => {
   const action = check.object(value, path, ["connection", "action", "map", "retry"])
   if (action === undefined) return undefined
-  const known = [...around.connections.keys(), ...around.broken]
-  const name = check.reference(action["connection"], [...path, "connection"], "connection", known)
-  const connection = name === undefined ? undefined : around.connections.get(name)
+  const connection = findConnection(check, action["connection"], [...path, "connection"], around)
   const map =
     action["map"] === undefined ? undefined : checkMap(check, action["map"], [...path, "map"], around.compiler, schemas)
   // Of a connection that is wrong or not there nothing more can be said.
@@ -184,28 +207,32 @@ const checkMap = (
   value: unknown,
   path: Path,
   compiler: Compiler,
-  schemas: ReadonlyArray<JsonSchema> | undefined,
+  schemas: Schemas | undefined,
 ): Mapping | undefined => {
   const compiled = compiler.mapping(value)
   if (Result.isFailure(compiled)) {
     for (const issue of compiled.failure) check.note([...path, ...issue.path], issue.message)
     return undefined
   }
-  for (const { path: place, expression } of compiled.success.expressions) {
-    checkPaths(check, expression, [...path, ...place], schemas)
+  const { expressions, paths } = compiled.success
+  for (let i = 0; i < expressions.length; i++) {
+    if (!isRight(expressions[i]!, schemas)) checkPaths(check, expressions[i]!, [...path, ...paths[i]!], schemas)
   }
   return compiled.success
 }
 
+/** What was read that is there, by the schemas it was looked for in: expressions that share their paths are checked once. */
+const right = new WeakMap<Expression["paths"], WeakSet<object>>()
+const anyPayload: Schemas = []
+
+const isRight = ({ paths }: Expression, schemas: Schemas | undefined): boolean =>
+  right.get(paths)?.has(schemas ?? anyPayload) === true
+
 const eventFields = ["id", "type", "workspace", "resource", "resource_id", "time", "source", "payload"]
 
 /** What an expression reads must be there: the event's own fields, and the payload's where its schema tells them. */
-const checkPaths = (
-  check: Checker,
-  expression: Expression,
-  place: Path,
-  schemas: ReadonlyArray<JsonSchema> | undefined,
-): void => {
+const checkPaths = (check: Checker, expression: Expression, place: Path, schemas: Schemas | undefined): void => {
+  const before = check.issues.length
   for (const { path, position } of expression.paths) {
     const [field, ...inner] = path
     const at = `at ${position + 1} in \`${expression.source.length > 80 ? `${expression.source.slice(0, 80)}…` : expression.source}\``
@@ -224,10 +251,14 @@ const checkPaths = (
     const choice = near === undefined ? hint("", first.known) : `; did you mean "${near}"?`
     check.note(place, `by its schema the event has no "${wrong}" (${at})${choice}`)
   }
+  if (check.issues.length > before) return
+  const known = right.get(expression.paths)
+  if (known === undefined) right.set(expression.paths, new WeakSet([schemas ?? anyPayload]))
+  else known.add(schemas ?? anyPayload)
 }
 
 /** `email` for `payload.email` is the commonest slip. */
-const meant = (field: string, schemas: ReadonlyArray<JsonSchema> | undefined): string => {
+const meant = (field: string, schemas: Schemas | undefined): string => {
   const inPayload = schemas?.some((schema) => unknownField(schema, [field]) === undefined)
   return inPayload === true && nearest(field, eventFields) === undefined
     ? `; did you mean "payload.${field}"?`
