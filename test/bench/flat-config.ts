@@ -35,7 +35,7 @@ export const workspaceName = (index: number): string => `customer-${index}`
 
 /** The config's text after its imports. */
 export const configOf = (origin: string, workspaces: number): string => `
-import * as Schema from "effect/Schema"
+import * as Schema from ${JSON.stringify(import.meta.resolve("effect/Schema"))}
 
 const payload = Schema.Struct({
   id: Schema.String,
