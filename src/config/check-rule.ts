@@ -281,6 +281,9 @@ const inputSchemaOf = (action: AnyAction): JsonSchema | undefined => {
   return inputs.get(action)
 }
 
+/** Fields that were looked for in an action's input, and are there. */
+const fieldsTaken = new WeakMap<AnyAction, Set<string>>()
+
 /** The fields that a mapping makes are the action's, the required ones among them. */
 const checkMapFields = (check: Checker, action: AnyAction, map: unknown, path: Path): void => {
   const schema = inputSchemaOf(action)
@@ -293,9 +296,13 @@ const checkMapFields = (check: Checker, action: AnyAction, map: unknown, path: P
   )
     return
   const keys = Object.keys(map)
+  let taken = fieldsTaken.get(action)
+  if (taken === undefined) fieldsTaken.set(action, (taken = new Set()))
   for (const key of keys) {
+    if (taken.has(key)) continue
     const unknown = unknownField(schema, key.split("."))
-    if (unknown !== undefined) check.note([...path, key], `the action takes no "${key}"${hint(key, unknown.known)}`)
+    if (unknown === undefined) taken.add(key)
+    else check.note([...path, key], `the action takes no "${key}"${hint(key, unknown.known)}`)
   }
   for (const required of (schema["required"] as ReadonlyArray<string> | undefined) ?? []) {
     if (!keys.some((key) => key === required || key.startsWith(`${required}.`))) {

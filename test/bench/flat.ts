@@ -11,10 +11,12 @@
  * Events are stored while nothing runs; then the runtime starts, and the clock runs from when a fifth is done until all is: compiling
  * the code and starting are not measured. Of several rounds the best counts, since other work on the machine only takes away.
  *
+ * Where other work takes the processor in turns, the rates say little and the processor time of an event says more: it is printed too.
+ *
  * `--json` prints one JSON document; `--rounds 3` (default 2); `--sizes 1,1000` leaves the other sizes and the last two rows out.
  */
 import { execFile, fork } from "node:child_process"
-import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -51,6 +53,9 @@ interface Figures {
   readonly drainedMb: number
   readonly routedPerSecond: number
   readonly drainedPerSecond: number
+  /** Microseconds of processor time that the runtime took for one event; not a number where the system does not tell. */
+  readonly routedCpu: number
+  readonly drainedCpu: number
 }
 
 const startReceiver = async () => {
@@ -104,15 +109,29 @@ const counters = {
 const read = async (runtime: TestRuntime, counter: RegExp): Promise<number> =>
   Number(counter.exec(await (await fetch(`${runtime.http()}/metrics`)).text())?.[1] ?? 0)
 
-/** How many a second, once a part was done. */
-const rate = async (runtime: TestRuntime, counter: RegExp, total: number): Promise<number> => {
-  let from: { readonly count: number; readonly at: number } | undefined
+/** Linux counts it in hundredths of a second, as the 14th and 15th word; the name before them may hold spaces. */
+const cpuSeconds = async (pid: number): Promise<number> => {
+  const words = (await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "")).split(") ").at(-1)!.split(" ")
+  return (Number(words[11]) + Number(words[12])) / 100
+}
+
+/** How many a second, once a part was done, and what each took of the processor. */
+const rate = async (
+  runtime: TestRuntime,
+  counter: RegExp,
+  total: number,
+): Promise<{ readonly perSecond: number; readonly cpu: number }> => {
+  let from: { readonly count: number; readonly at: number; readonly cpu: number } | undefined
   for (;;) {
     const count = await read(runtime, counter)
     const at = performance.now()
-    if (from !== undefined && count >= total) return (count - from.count) / ((at - from.at) / 1000)
+    const cpu = await cpuSeconds(runtime.pid())
+    if (from !== undefined && count >= total) {
+      const done = count - from.count
+      return { perSecond: done / ((at - from.at) / 1000), cpu: ((cpu - from.cpu) * 1e6) / done }
+    }
     if (count >= total) throw new Error("it was done before the clock started: more events are needed")
-    if (count >= total * warmUp) from ??= { count, at }
+    if (count >= total * warmUp) from ??= { count, at, cpu }
     await new Promise((next) => setTimeout(next, 20))
   }
 }
@@ -134,13 +153,22 @@ const measure = async (origin: string, { workspaces, spread }: Case): Promise<Fi
     // Makes the streams as well.
     const readyMb = await during((runtime) => residentMb(runtime.pid()))
     await store(nats.url, events.routed, spread, () => unwantedType)
-    const routedPerSecond = await during((runtime) => rate(runtime, counters.routed, events.routed))
+    const routed = await during((runtime) => rate(runtime, counters.routed, events.routed))
     await store(nats.url, events.drained, spread, (index) => wantedTypes[index % wantedTypes.length]!)
     const drained = await during(async (runtime) => ({
-      drainedPerSecond: await rate(runtime, counters.delivered, events.drained),
-      drainedMb: await residentMb(runtime.pid()),
+      ...(await rate(runtime, counters.delivered, events.drained)),
+      mb: await residentMb(runtime.pid()),
     }))
-    return { sinceStartMs, loadMs, readyMb, routedPerSecond, ...drained }
+    return {
+      sinceStartMs,
+      loadMs,
+      readyMb,
+      drainedMb: drained.mb,
+      routedPerSecond: routed.perSecond,
+      routedCpu: routed.cpu,
+      drainedPerSecond: drained.perSecond,
+      drainedCpu: drained.cpu,
+    }
   } finally {
     await nats.stop()
   }
@@ -156,6 +184,8 @@ const best = (a: Figures | undefined, b: Figures): Figures =>
         drainedMb: Math.max(a.drainedMb, b.drainedMb),
         routedPerSecond: Math.max(a.routedPerSecond, b.routedPerSecond),
         drainedPerSecond: Math.max(a.drainedPerSecond, b.drainedPerSecond),
+        routedCpu: Math.min(a.routedCpu, b.routedCpu),
+        drainedCpu: Math.min(a.drainedCpu, b.drainedCpu),
       }
 
 const sizes = option("--sizes")?.split(",").map(Number)
@@ -195,8 +225,10 @@ else {
     "memory, drained",
     "routed",
     "of first",
+    "CPU",
     "drained",
     "of first",
+    "CPU",
   ]
   const lines = rows.map((row) => [
     String(row.workspaces),
@@ -208,8 +240,10 @@ else {
     `${Math.round(row.drainedMb)} MB`,
     `${Math.round(row.routedPerSecond)}/s`,
     row.routedShare.toFixed(2),
+    `${Math.round(row.routedCpu)} µs`,
     `${Math.round(row.drainedPerSecond)}/s`,
     row.drainedShare.toFixed(2),
+    `${Math.round(row.drainedCpu)} µs`,
   ])
   const width = head.map((_, i) => Math.max(...[head, ...lines].map((line) => line[i]!.length)))
   for (const line of [head, ...lines])
