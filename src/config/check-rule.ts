@@ -40,7 +40,7 @@ export const checkRule = (
   const rule = check.object(value, path, ["on", "when", "actions"])
   if (rule === undefined) return undefined
   const patterns = checkOn(check, rule["on"], [...path, "on"], around)
-  const on = check.shared(`on ${patterns.join(" ")}`, patterns)
+  const on = check.shared(patterns.join(","), patterns)
   const schemas = schemasOf(on, around.types)
   const when = checkWhen(check, rule["when"], [...path, "when"], around.compiler, schemas)
   const actions = check.list(rule["actions"], [...path, "actions"]) ?? []

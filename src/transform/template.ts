@@ -124,6 +124,8 @@ const valuesAt = (name: string, child: any): ReadonlyArray<unknown> =>
 
 const noteConstant = (node: any, found: Map<unknown, number>, ends: ReadonlyMap<number, number>): void => {
   if (node?.type !== "string" && node?.type !== "number") return
+  // The parser has put a minus sign into it.
+  if (node.value < 0) return
   if ("predicate" in node || "group" in node || "stages" in node || "keepArray" in node) return
   const index = ends.get(node.position)
   if (index !== undefined) found.set(node, index)
