@@ -66,6 +66,10 @@ export const limits = {
   expressionStack: 200,
   /** Compiled expressions that are kept for configs that repeat them. */
   expressionsRemembered: 100_000,
+  /** Parsed forms that expressions which differ in their constants share. */
+  templatesRemembered: 10_000,
+  /** Compiled mappings, and structures of mappings, that are kept for configs that repeat them. */
+  mappingsRemembered: 10_000,
   /** Characters of an expression's line shown with an error. */
   expressionShown: 120,
   expressionSequence: 10_000,
