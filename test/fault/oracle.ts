@@ -153,10 +153,15 @@ export const makeOracle = (routes: ReadonlyArray<Route>): Oracle => {
   }
 
   const content = async (natsUrl: string) => {
-    await until(
-      () => missing.size === 0,
-      () => "not all arrived",
-    )
+    try {
+      await until(
+        () => missing.size === 0,
+        () => "not all arrived",
+      )
+    } catch (error) {
+      const [first] = missing
+      throw first === undefined ? error : new Error(await storyOf(natsUrl, first.split(" ")[0]!), { cause: error })
+    }
     await using stream = await openStream(natsUrl, "HISTORY")
     const left = new Set([...seen].filter(([, { successes }]) => successes > 0).map(([, { webhookId }]) => webhookId))
     movedAt = performance.now()
@@ -244,6 +249,20 @@ interface HistoryLine {
   readonly outcome: string
   readonly message?: string
   readonly deliveries: ReadonlyArray<{ readonly id: string; readonly rule: string }>
+}
+
+/** All that the log says of an event, a line each. */
+const storyOf = async (natsUrl: string, event: string): Promise<string> => {
+  const lines = [`what the log says of ${event}:`]
+  for (const name of ["EVENTS", "HISTORY", "DELIVERIES", "DEAD"]) {
+    await using stream = await openStream(natsUrl, name)
+    await stream.read((message) => {
+      for (const line of message.text().split(/(?<=\}),(?=\{"kind")|\n/)) {
+        if (line.includes(`"${event}"`)) lines.push(`  ${name} ${message.seq} ${message.subject} ${line}`)
+      }
+    })
+  }
+  return lines.join("\n")
 }
 
 /** Where the log has each event, by its id. */

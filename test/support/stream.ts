@@ -11,6 +11,7 @@ export interface LogMessage {
   readonly seq: number
   readonly subject: string
   readonly json: <A>() => A
+  readonly text: () => string
 }
 
 export interface LogStream {
@@ -30,7 +31,12 @@ export const openStream = async (url: string, stream: string): Promise<LogStream
       while (next <= state.last_seq) {
         for await (const message of await jsm.direct.getBatch(stream, { seq: next, batch: batchMessages })) {
           next = message.seq + 1
-          each(message)
+          each({
+            seq: message.seq,
+            subject: message.subject,
+            json: message.json.bind(message),
+            text: message.string.bind(message),
+          })
         }
       }
     },
