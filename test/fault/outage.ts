@@ -61,10 +61,15 @@ export const runOutage = async (options: OutageOptions): Promise<OutageSummary> 
   await resumes()
   say(`away for ${options.awayMs / 1000} s: publishers heard ${listOf(heard)}; resumed by itself`)
 
-  const held = async (): Promise<Held> => ({
-    files: (await readdir(`/proc/${replica.runtime.pid()}/fd`)).length,
-    natsConnections: replica.link.open(),
-  })
+  // At rest, so that only what is left open is counted.
+  const held = async (): Promise<Held> => {
+    await publishers.rest()
+    await oracle.content(nats.url)
+    await world.hangUp()
+    const files = (await readdir(`/proc/${replica.runtime.pid()}/fd`)).length
+    publishers.resume()
+    return { files, natsConnections: replica.link.open() }
+  }
   const outage = async (by: "the server" | "the link") => {
     if (by === "the server") await nats.kill("SIGKILL")
     else replica.link.cut()
@@ -79,13 +84,14 @@ export const runOutage = async (options: OutageOptions): Promise<OutageSummary> 
   const before = await held()
   for (let i = 1; i <= options.repeated; i++) {
     await outage(i % 2 === 0 ? "the server" : "the link")
-    const { files, natsConnections } = await held()
-    say(`outage ${i}: ${files} open files, ${natsConnections} connections to NATS`)
+    say(`outage ${i}: resumed by itself, ${replica.link.open()} connections to NATS`)
   }
+  const after = await held()
+  say(`open files ${before.files} before ${options.repeated} outages, ${after.files} after`)
   await publishers.stop()
   await oracle.content(nats.url)
   await oracle.check(nats.url)
-  return { heard, before, after: await held() }
+  return { heard, before, after }
 }
 
 const listOf = (counts: ReadonlyMap<number, number>): string =>

@@ -5,6 +5,7 @@
 import { jetstream } from "@nats-io/jetstream"
 import { headers } from "@nats-io/nats-core"
 import { connect } from "@nats-io/transport-node"
+import { Agent, fetch } from "undici"
 import { makeRandom } from "../support/random.ts"
 import { adminKey } from "../support/runtime.ts"
 import { eventTypes, type TestEvent } from "./estate.ts"
@@ -26,6 +27,9 @@ export interface PublisherOptions {
 export interface Publishers {
   /** How often each answer was heard: 201, 200, 503, …; 0: none came. */
   readonly answers: ReadonlyMap<number, number>
+  /** No new events until `resume`; resolves when the last ones are stored and no connection is open. */
+  readonly rest: () => Promise<void>
+  readonly resume: () => void
   /** No new events; resolves when the last ones are stored. */
   readonly stop: () => Promise<void>
   /** Gives up what is not stored yet. */
@@ -38,6 +42,9 @@ export const startPublishers = async (world: World, options: PublisherOptions): 
   const js = jetstream(nc, { timeout: answerMaxMs })
   const answers = new Map<number, number>()
   const heard = (status: number) => answers.set(status, (answers.get(status) ?? 0) + 1)
+  let agent = new Agent()
+  let resting = false
+  let publishing = 0
   let stopped = false
   let abandoned = false
 
@@ -51,6 +58,7 @@ export const startPublishers = async (world: World, options: PublisherOptions): 
         headers: { "content-type": "application/json", authorization: `Bearer ${adminKey}` },
         body: JSON.stringify(envelopeOf(event)),
         signal: AbortSignal.timeout(answerMaxMs),
+        dispatcher: agent,
       })
       heard(answer.status)
       const text = await answer.text()
@@ -78,10 +86,12 @@ export const startPublishers = async (world: World, options: PublisherOptions): 
   const publish = async (event: TestEvent, random: () => number) => {
     const straight = random() < (options.overNats ?? 0.2)
     oracle.published(event)
+    publishing++
     while (!(await (straight ? overNats(event) : overHttp(event, random)))) {
       if (abandoned) return
       await pause(againAfterMs)
     }
+    publishing--
     oracle.accepted(event)
   }
 
@@ -93,6 +103,7 @@ export const startPublishers = async (world: World, options: PublisherOptions): 
     const random = makeRandom(options.seed * 1000 + index)
     for (let n = 0; !stopped; n++) {
       await pause(random() * 2 * meanGapMs)
+      while (resting && !stopped) await pause(againAfterMs)
       const type = eventTypes[Math.floor(random() * eventTypes.length)]!
       await publish({ id: `${workspace}-${account}-${n}`, workspace, type, account, n }, random)
     }
@@ -101,6 +112,13 @@ export const startPublishers = async (world: World, options: PublisherOptions): 
   running.catch(() => {}) // told by `stop`
   return {
     answers,
+    rest: async () => {
+      resting = true
+      while (publishing > 0) await pause(againAfterMs)
+      await agent.close()
+      agent = new Agent()
+    },
+    resume: () => void (resting = false),
     stop: async () => {
       stopped = true
       await running
@@ -108,6 +126,7 @@ export const startPublishers = async (world: World, options: PublisherOptions): 
     [Symbol.asyncDispose]: async () => {
       stopped = true
       abandoned = true
+      await agent.destroy()
       await nc.close()
     },
   }

@@ -36,6 +36,8 @@ export interface World {
   /** Connections whose destination answers 503 now. */
   readonly flapping: Set<string>
   readonly oracle: Oracle
+  /** Destinations hang up on whom they are not answering; resolves when no connection to any is open. */
+  readonly hangUp: () => Promise<void>
   /** Resolves when every replica that should be alive says that it is ready. */
   readonly ready: () => Promise<void>
   readonly [Symbol.asyncDispose]: () => Promise<void>
@@ -74,6 +76,12 @@ export const startWorld = async (options: WorldOptions): Promise<World> => {
     links,
     flapping,
     oracle,
+    hangUp: async () => {
+      while ([...links.values()].some((link) => link.open() > 0)) {
+        server.closeIdleConnections()
+        await new Promise((next) => setTimeout(next, 50))
+      }
+    },
     ready: async () => {
       for (const replica of replicas) if (replica.alive) await becomesReady(replica)
     },
