@@ -14,11 +14,14 @@ import type { Settings } from "./config/settings.ts"
 import { Committer } from "./deliver/commit.ts"
 import { delivererLayer, Printer, SettingsResolver } from "./deliver/deliverer.ts"
 import { IngestAddress, ingestLayer } from "./ingest/server.ts"
+import { ConnectionStates, ConnectionSwitch } from "./log/connections.ts"
 import { Nats } from "./log/connection.ts"
 import { NatsElsewhere } from "./log/elsewhere.ts"
 import { embeddedServer } from "./log/embedded.ts"
 import { ensureTopology } from "./log/ensure.ts"
 import { EventLog } from "./log/event-log.ts"
+import { LaneLogs } from "./log/lane-log.ts"
+import { Leases } from "./log/leases.ts"
 import { Partitions } from "./log/partition.ts"
 import { Work } from "./log/work.ts"
 import type { Unusable } from "./model/errors.ts"
@@ -60,7 +63,18 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
         ingestLayer({ host: settings.host, port: settings.port }),
       ).pipe(
         Layer.provideMerge(Committer.layer),
-        Layer.provideMerge(Layer.mergeAll(EventLog.layer, Partitions.layer, Work.layer, NatsElsewhere.layer)),
+        Layer.provideMerge(
+          Layer.mergeAll(
+            EventLog.layer,
+            Partitions.layer,
+            Work.layer,
+            LaneLogs.layer,
+            Leases.layer,
+            ConnectionStates.layer,
+            ConnectionSwitch.layer,
+            NatsElsewhere.layer,
+          ),
+        ),
         // The streams are there before any stage begins.
         Layer.provideMerge(Layer.effectDiscard(ensureTopology)),
         Layer.provideMerge(Nats.layer(url)),

@@ -124,7 +124,7 @@ const checkLog = (url: string) =>
     const findings: Array<Finding> = [
       { check: "log", ok: true, detail: `nats-server ${version} (at least ${natsServerMinimum} is needed)` },
     ]
-    for (const stream of Object.values(streams)) {
+    for (const stream of [streams.events, streams.deliveries, streams.dead, streams.history]) {
       const extent = yield* Effect.result(reader.extent(stream))
       findings.push(
         extent._tag === "Success"

@@ -82,6 +82,14 @@ const linesOf = (record: HistoryRecord): ReadonlyArray<string> => {
           `${record.event} ${paint.red("condition failed")} ${record.rule}: ${record.reason}`,
         ),
       ]
+    case "connection.changed":
+      return [
+        head(
+          record.at,
+          record.workspace,
+          `${record.connection} ${paint.yellow(record.to)} by ${record.by}: ${record.reason}`,
+        ),
+      ]
     case "delivery.revived":
       return [head(record.at, record.workspace, `${record.delivery} sent again by ${record.by}`)]
     case "delivery.attempted": {

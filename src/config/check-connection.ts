@@ -8,7 +8,8 @@ import { connectionOptionKeys, type Connection, type ConnectorDefinition } from 
 import { namePattern, type WorkspaceId } from "../model/ids.ts"
 import { hint, shown, type Checker, type Path } from "./check-shape.ts"
 import { connectionDefaults, limits } from "./defaults.ts"
-import type { ConnectionPlan, RetryPlan } from "./plan.ts"
+import { checkPaths } from "./check-paths.ts"
+import type { Compiler, ConnectionPlan, RetryPlan } from "./plan.ts"
 
 export const checkConnection = (
   check: Checker,
@@ -16,6 +17,7 @@ export const checkConnection = (
   id: string,
   value: unknown,
   path: Path,
+  compiler: Compiler,
 ): ConnectionPlan | undefined => {
   const before = check.issues.length
   if (!namePattern.test(id)) {
@@ -48,7 +50,8 @@ export const checkConnection = (
         : (check.duration(options["timeout"], [...path, "timeout"], limits.attemptTimeoutMaxMs) ?? 1),
     retry: checkRetry(check, options["retry"], [...path, "retry"], connectionDefaults.retry),
     ...(rateLimit === undefined ? {} : { rateLimit }),
-    ordering: checkOrdering(check, options["ordering"], [...path, "ordering"]),
+    ordering: checkOrdering(check, options["ordering"], [...path, "ordering"], compiler),
+    circuit: checkCircuit(check, options["circuit"], [...path, "circuit"]),
     allowPrivateNetwork: checkFlag(check, options["allowPrivateNetwork"], [...path, "allowPrivateNetwork"]),
   }
   return check.issues.length === before ? plan : undefined
@@ -111,14 +114,39 @@ const checkRateLimit = (check: Checker, value: unknown, path: Path): ConnectionP
   return limit === undefined || perMs === undefined ? undefined : { limit, perMs }
 }
 
-const checkOrdering = (check: Checker, value: unknown, path: Path): "none" => {
-  if (value !== undefined && value !== "none") {
-    check.note(
-      path,
-      `this version delivers in no particular order, so it cannot keep a promise of ${shown(value)}: leave "ordering" out`,
-    )
+const checkOrdering = (check: Checker, value: unknown, path: Path, compiler: Compiler): ConnectionPlan["ordering"] => {
+  if (value === undefined || value === "none" || value === "connection") return value ?? "none"
+  if (typeof value === "string") {
+    check.note(path, `expected "none", "connection" or { key: "payload.…" }, got ${shown(value)}`)
+    return "none"
   }
-  return "none"
+  const given = check.object(value, path, ["key"])
+  const source = given === undefined ? undefined : check.text(given["key"], [...path, "key"])
+  if (source === undefined) return "none"
+  const key = compiler.expression(source)
+  if (Result.isFailure(key)) {
+    check.note([...path, "key"], key.failure)
+    return "none"
+  }
+  checkPaths(check, key.success, [...path, "key"], undefined)
+  return { key: key.success }
+}
+
+const checkCircuit = (check: Checker, value: unknown, path: Path): ConnectionPlan["circuit"] => {
+  const base = connectionDefaults.circuit
+  if (value === undefined || value === false) return value ?? base
+  const given = check.object(value, path, ["failures", "rate", "wait", "maxWait"])
+  if (given === undefined) return base
+  const of = <A>(key: string, read: (value: unknown, path: Path) => A | undefined, otherwise: A): A =>
+    given[key] === undefined ? otherwise : (read(given[key], [...path, key]) ?? otherwise)
+  const waitMs = of("wait", (v, p) => check.duration(v, p, limits.circuitWaitMaxMs), base.waitMs)
+  return {
+    failures: of("failures", (v, p) => check.number(v, p, { min: 1, max: limits.circuitFailuresMax }), base.failures),
+    rate: of("rate", (v, p) => check.number(v, p, { min: 0.01, max: 1, whole: false }), base.rate),
+    minimum: base.minimum,
+    waitMs,
+    maxWaitMs: of("maxWait", (v, p) => check.duration(v, p, limits.circuitWaitMaxMs), Math.max(base.maxWaitMs, waitMs)),
+  }
 }
 
 /** A retry schedule over the one it refines. */

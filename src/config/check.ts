@@ -183,7 +183,7 @@ const checkWorkspace = (
     )
   }
   for (const [name, connection] of declared) {
-    const plan = checkConnection(check, id, name, connection, [...path, "connections", name])
+    const plan = checkConnection(check, id, name, connection, [...path, "connections", name], around.compiler)
     if (plan === undefined) broken.add(name)
     else connections.set(name, plan)
   }

@@ -117,6 +117,8 @@ export const limits = {
   laneCheckMs: 200,
   /** Deliveries that a lane takes back at once from what was parked for it, as a multiple of its concurrency. */
   parkedPrefetch: 2,
+  /** The server's bound of the same, for any lane. */
+  parkedInFlight: 4096,
   /** The server forgets a lane's consumer of parked deliveries when nobody reads it for this long. */
   parkedConsumerIdleMs: 1 * day,
   /** How often finished deliveries are removed from the log, many with one purge. */
@@ -127,14 +129,59 @@ export const limits = {
   drainingLanes: 32,
   /** The server gives a delivery to another owner when its holder was silent for this long. */
   ackWaitMs: 10 * second,
+  /** An owner that asks for nothing for this long is no longer the one that the server gives a shard's deliveries to. */
+  pinTimeoutMs: 5 * second,
+  /** How long a pinned owner's request stands open: it is asked anew well within `pinTimeoutMs`. */
+  pinnedPullExpiresMs: 2 * second,
+  pinnedPullHeartbeatMs: 900,
   /** How often a delivery that is still being worked on says so. */
   workingEveryMs: 3 * second,
+  /** A shard is begun again when it found work waiting, and got none, more often than this in a row. A pin may have to run out first. */
+  overdueLooks: 4,
   /** Outcomes are gathered for this long before they are committed together. */
   commitWindowMs: 3,
   commitOutcomes: 500,
   laneIdleMs: 60 * second,
   /** Finished deliveries that a shard remembers, so that a message sent again by the server is not sent to its destination again. */
   recentDeliveries: 4096,
+
+  // ── order ──
+  /** Deliveries of one ordered connection that were read and are not all accounted for. */
+  orderedWindow: 1024,
+  /** Read from the log at once, by an ordered lane. */
+  orderedBatch: 128,
+  orderedBatchBytes: 2 * mebibyte,
+  /** Deliveries that an ordered lane holds ready to send, at the least; otherwise `parkedPrefetch` times its concurrency. */
+  orderedAhead: 32,
+  /** Deliveries of one key that wait in memory; a key with more is read from the log by itself. */
+  orderedKeyQueue: 8,
+  /** All traces of an ordered lane are removed from the log when it had nothing to do for this long. */
+  orderedClearMs: 10 * second,
+  /** Keys of one connection that wait for a retry or catch up; beyond it the connection waits for one of them to end. */
+  orderedMarks: 10_000,
+  /** Marks that are no longer needed, removed at once. */
+  marksRemoved: 50,
+
+  // ── circuits ──
+  /** Attempts that a circuit remembers to know the rate of failures by. */
+  circuitWindow: 100,
+  circuitFailuresMax: 1000,
+  circuitWaitMaxMs: 1 * hour,
+  /** `auth_failed` so often in a row pauses the connection. */
+  authFailuresToPause: 5,
+  /** Characters of the reason that a connection is paused for. */
+  pauseReasonCharacters: 200,
+
+  // ── replicas ──
+  /** A lease that is not renewed for this long is free: how soon the work of a replica that vanished can be taken over. */
+  leaseMs: 6 * second,
+  /** Its holder stops this long before, so that nothing is begun that somebody else may begin too. */
+  leaseSlackMs: 1 * second,
+  leaseRenewMs: 1500,
+  /** How often a replica looks for members and for work that has become its own. */
+  leaseLookMs: 500,
+  /** How long work is held on to while what is in flight ends, before it is handed over all the same. */
+  handOverMs: 15 * second,
 
   // ── an attempt ──
   /** Longest `Retry-After` that is obeyed. */
@@ -196,6 +243,11 @@ export const connectionDefaults = {
   timeoutMs: 30 * second,
   /** 8 attempts over 28 hours: 20 s, 100 s, 8 min, 42 min, 3.5 h, 12 h, 12 h. */
   retry: { attempts: 8, initialMs: 20 * second, factor: 5, maxMs: 12 * hour, jitter: 0.1 },
+  /**
+   * A circuit opens after `failures` in a row, or when of at least `minimum` attempts among the last `limits.circuitWindow` a share of
+   * `rate` failed. It is tried again after `waitMs`, then after twice that, up to `maxWaitMs`.
+   */
+  circuit: { failures: 10, rate: 0.5, minimum: 50, waitMs: 5 * second, maxWaitMs: 60 * second },
 } as const
 
 /** The least nats-server that has atomic batches and message schedules. */

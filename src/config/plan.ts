@@ -2,7 +2,7 @@
  * The plan: a config after it was loaded and checked, in the form that the stages work with. Frozen; a reload makes another one.
  */
 import type * as Result from "effect/Result"
-import type { Connection, ConnectionOptions, SecretRef } from "../model/connector.ts"
+import type { Connection, SecretRef } from "../model/connector.ts"
 import type { EventType, WorkspaceId } from "../model/ids.ts"
 import type { Issue } from "../model/errors.ts"
 
@@ -46,6 +46,15 @@ export interface RetryPlan {
   readonly jitter: number
 }
 
+/** When a circuit opens and how long it waits; see `connectionDefaults.circuit`. */
+export interface CircuitPlan {
+  readonly failures: number
+  readonly rate: number
+  readonly minimum: number
+  readonly waitMs: number
+  readonly maxWaitMs: number
+}
+
 export interface ConnectionPlan {
   readonly id: string
   readonly workspace: WorkspaceId
@@ -56,7 +65,10 @@ export interface ConnectionPlan {
   readonly timeoutMs: number
   readonly retry: RetryPlan
   readonly rateLimit?: { readonly limit: number; readonly perMs: number }
-  readonly ordering: ConnectionOptions["ordering"]
+  /** Which deliveries keep their order: all of the connection, or those of which the expression gives the same. */
+  readonly ordering: "none" | "connection" | { readonly key: Expression }
+  /** `false`: the circuit never opens by itself. */
+  readonly circuit: CircuitPlan | false
   readonly allowPrivateNetwork: boolean
 }
 

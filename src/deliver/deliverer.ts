@@ -11,18 +11,23 @@ import * as Result from "effect/Result"
 import { CurrentPlan } from "../config/current-plan.ts"
 import { connectionDefaults, limits } from "../config/defaults.ts"
 import type { ConnectionPlan, Plan, RetryPlan } from "../config/plan.ts"
+import { ConnectionStates } from "../log/connections.ts"
 import { NatsElsewhere } from "../log/elsewhere.ts"
+import { LaneLogs } from "../log/lane-log.ts"
+import { Leases, units } from "../log/leases.ts"
+import { shardOf } from "../log/topology.ts"
 import { Work } from "../log/work.ts"
+import type { ConnectionRef, ConnectionState } from "../model/connection-state.ts"
 import { LogUnavailable } from "../model/errors.ts"
 import type { Delivery } from "../model/delivery.ts"
-import type { DeliveryAttempted } from "../model/record.ts"
+import type { ConnectionRecord, DeliveryAttempted } from "../model/record.ts"
 import { Health } from "../observe/health.ts"
 import { attemptOutcomes, attemptSeconds, deliveriesDead } from "../observe/metrics.ts"
-import { supervise } from "../observe/supervise.ts"
 import { makeAttempt } from "./attempt.ts"
+import type { CircuitStateName } from "./circuit.ts"
 import { Committer } from "./commit.ts"
+import type { Change, GateSettings } from "./gate.ts"
 import { makeHttpSender } from "./http.ts"
-import type { LaneSettings } from "./lane.ts"
 import { Shard } from "./shard.ts"
 
 /** Puts secrets in place of references. Given by whoever starts the runtime: it knows the environment. */
@@ -39,7 +44,9 @@ export const delivererLayer = Layer.effectDiscard(
     const work = yield* Work
     const current = yield* CurrentPlan
     const committer = yield* Committer
-    const health = yield* Health
+    const logs = yield* LaneLogs
+    const leases = yield* Leases
+    const states = yield* ConnectionStates
     const resolver = yield* SettingsResolver
     const printer = yield* Printer
     const elsewhere = yield* NatsElsewhere
@@ -70,26 +77,67 @@ export const delivererLayer = Layer.effectDiscard(
         new Shard({
           shard,
           work,
+          logs,
           committer,
           attempt,
-          settings: (workspace, connection) => laneSettings(current.get(), workspace, connection),
+          settings: (ref) => gateSettings(current.get(), ref),
           retry: (delivery) => retryOf(current.get(), delivery),
+          mayRun: leases.valid,
+          state: states.get,
+          onChange: (ref, change) => changed(ref, change, states, committer),
           run: (effect) => void run(effect),
           observe: (record) => observe(record, context),
           log: (message) => void Effect.runForkWith(context)(Effect.logWarning(message)),
         }),
     )
-
-    yield* Effect.addFinalizer(() => stop(shards, committer, attempts))
-    for (const [index, shard] of shards.entries()) {
-      const name = `deliver.${index}`
-      health.expect(name)
-      yield* Effect.forkScoped(supervise(name, runShard(name, index, shard)))
-    }
+    yield* Effect.acquireRelease(
+      Effect.sync(() =>
+        states.listen((ref, state) => {
+          // What the runtime changed by itself, the lane's owner knows.
+          if (state.by !== runtime) shards[shardOf(ref.workspace, ref.connection)]!.apply(ref, state)
+        }),
+      ),
+      (stop) => Effect.sync(stop),
+    )
+    // Together, so that at the end they let go at the same time.
+    const loops = shards.map((shard, index) => leases.whileHeld(units.deliver(index), runShard(index, shard)))
+    yield* Effect.forkScoped(Effect.all(loops, { concurrency: "unbounded", discard: true }))
   }),
 )
 
-const laneSettings = (plan: Plan, workspace: string, connection: string): LaneSettings =>
+/** Who changes circuits when nobody did. */
+const runtime = "runtime"
+
+const changed = (
+  ref: ConnectionRef,
+  { from, to, reason, probe, probes, quiet }: Change,
+  states: ConnectionStates["Service"],
+  committer: Committer["Service"],
+): void => {
+  const at = Date.now()
+  if (to === "halfOpen" || from === "halfOpen") {
+    const names = { from: recordName(from), to: recordName(to) }
+    committer.add({
+      record: { kind: "connection.changed", at, ...ref, ...names, reason, by: runtime },
+      acknowledge: () => {},
+    })
+  }
+  if (to === "halfOpen") return
+  const state: ConnectionState = {
+    state: to,
+    reason,
+    at,
+    by: runtime,
+    ...(probe === undefined ? {} : { probe, probes }),
+    ...(quiet ? { quiet } : {}),
+  }
+  // What a person paused, only a person resumes.
+  states.change(ref, (before) => (before?.state === "paused" && to !== "paused" ? undefined : state))
+}
+
+const recordName = (state: CircuitStateName): ConnectionRecord["from"] => (state === "halfOpen" ? "half_open" : state)
+
+const gateSettings = (plan: Plan, { workspace, connection }: ConnectionRef): GateSettings =>
   plan.workspaces.get(workspace)?.connections.get(connection) ?? { concurrency: connectionDefaults.concurrency }
 
 const retryOf = (plan: Plan, delivery: Delivery): RetryPlan => {
@@ -104,22 +152,25 @@ const observe = (record: DeliveryAttempted, context: Context.Context<never>): vo
   if (record.state === "dead") deliveriesDead.updateUnsafe(1, context)
 }
 
-/** Takes work until the consumer is gone or turns out to be stuck; tends the lanes meanwhile. */
-const runShard = (name: string, index: number, shard: Shard) =>
+/** Takes work until a consumer is gone or turns out to be stuck; tends the lanes meanwhile. At the end, what was begun ends first. */
+const runShard = (index: number, shard: Shard) =>
   Effect.gen(function* () {
+    const name = units.deliver(index)
     const work = yield* Work
     const health = yield* Health
+    const committer = yield* Committer
     const gone = yield* Deferred.make<never, LogUnavailable>()
+    const failed = (reason: string) =>
+      new LogUnavailable({ operation: `reading ${name}`, reason, stored: "no" as const })
     yield* work.prepare(index)
+    // We hold the lease: whoever is given the deliveries now is no longer to be.
+    yield* Effect.promise(() => work.unpin(index))
     const parked = yield* work.parked(index)
-    yield* Effect.acquireRelease(
-      Effect.sync(() =>
-        shard.start(parked, (reason) => {
-          Deferred.doneUnsafe(gone, new LogUnavailable({ operation: `reading ${name}`, reason, stored: "no" }))
-        }),
-      ),
-      () => Effect.sync(() => shard.pause()),
-    )
+    yield* Effect.addFinalizer(() => drain(shard, committer))
+    yield* Effect.tryPromise({
+      try: () => shard.start(parked, (reason) => Deferred.doneUnsafe(gone, failed(reason))),
+      catch: (cause) => failed(String(cause)),
+    })
     health.beat(name)
     let swept = 0
     let overdue = 0
@@ -135,23 +186,28 @@ const runShard = (name: string, index: number, shard: Shard) =>
         yield* work.sweep(index)
         overdue = 0
       } else if (yield* work.waiting(index)) {
-        // Work is there, room is here, and nothing comes: twice in a row is no coincidence.
-        if (++overdue > 1) return yield* new LogUnavailable(stuck(name))
+        // Work is there, room is here, and nothing comes: a few times in a row is no coincidence.
+        if (++overdue > limits.overdueLooks) return yield* new LogUnavailable(stuck(name))
       } else overdue = 0
       health.beat(name)
     }
   }).pipe(Effect.scoped)
+
+/** No new work; what was begun ends, within bounds; what came of it is stored. */
+const drain = (shard: Shard, committer: Committer["Service"]) =>
+  Effect.gen(function* () {
+    shard.stop()
+    const until = performance.now() + limits.handOverMs
+    while (shard.sending > 0 && performance.now() < until) {
+      shard.reassure()
+      yield* Effect.sleep(limits.readyPollMs)
+    }
+    yield* Effect.promise(committer.drain).pipe(Effect.timeoutOption(limits.batchTimeoutMs))
+    yield* Effect.promise(() => shard.settle()).pipe(Effect.timeoutOption(limits.batchTimeoutMs))
+  })
 
 const stuck = (name: string) => ({
   operation: `reading ${name}`,
   reason: "deliveries are ready in the log and none arrives",
   stored: "no" as const,
 })
-
-/** No new work; what was begun ends, within bounds; what came of it is stored. */
-const stop = (shards: ReadonlyArray<Shard>, committer: Committer["Service"], attempts: FiberSet.FiberSet<void>) =>
-  Effect.gen(function* () {
-    for (const shard of shards) shard.stop()
-    yield* FiberSet.awaitEmpty(attempts).pipe(Effect.timeoutOption(limits.shutdownMs))
-    yield* Effect.promise(committer.drain).pipe(Effect.timeoutOption(limits.shutdownMs))
-  })

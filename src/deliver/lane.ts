@@ -1,16 +1,18 @@
 /**
- * A lane: all that is per destination. It exists from a connection's first delivery until it was idle for a while.
+ * A lane: a connection's deliveries that keep no order. It exists from a connection's first delivery until it was idle for a while.
  *
- * - `direct`: what arrives waits in memory until one of the lane's `concurrency` slots and its rate limit let it go.
- * - `parking`: the lane was slow while its shard was filling up, so it would have made others wait. What waited was put aside in the
- *   log, and so is all that arrives; the lane takes it back from there, in order, a few at a time, at its own pace. When nothing is
- *   left aside, the lane is `direct` again.
+ * - `direct`: what arrives waits in memory until the connection's gate (`gate.ts`) lets it go.
+ * - `parking`: the gate is shut, or the lane was slow while its shard was filling up, so it would have made others wait. What waited was
+ *   put aside in the log, and so is all that arrives. While the gate is open the lane takes it back from there, in order, a few at a
+ *   time, at its own pace. When nothing is left aside, the lane is `direct` again.
  *
  * So a slow or dead destination costs the others at most a moment, and costs no memory however much piles up for it.
  */
 import { limits } from "../config/defaults.ts"
 import type { Pull, Pulled } from "../log/pull.ts"
 import type { Delivery } from "../model/delivery.ts"
+import type { Outcome } from "../model/outcome.ts"
+import type { Gate, GateSettings } from "./gate.ts"
 
 /** A delivery that this process holds. */
 export interface Item {
@@ -24,12 +26,6 @@ export interface Item {
   told: number
   /** Says to the pull that it came from that there is room again. */
   readonly release: () => void
-}
-
-/** What a lane needs to know of its connection; asked for each time, since the config may be reloaded. */
-export interface LaneSettings {
-  readonly concurrency: number
-  readonly rateLimit?: { readonly limit: number; readonly perMs: number }
 }
 
 export interface Parking {
@@ -46,11 +42,11 @@ export interface Parking {
 }
 
 export class Lane {
-  readonly workspace: string
-  readonly connection: string
-  readonly #settings: () => LaneSettings
+  readonly #settings: () => GateSettings
+  readonly #gate: Gate
   readonly #send: (item: Item) => void
   readonly #parking: Parking
+  readonly #giveBack: (item: Item) => void
   readonly #onParkedMessage: (lane: Lane, message: Pulled, release: () => void) => void
   #queue: Array<Item> = []
   #sending = 0
@@ -62,9 +58,8 @@ export class Lane {
   #parks = 0
   #sweptAt = 0
   #pull: Pull | "opening" | undefined
-  #tokens = Number.POSITIVE_INFINITY
-  #refilled = performance.now()
-  #timer: NodeJS.Timeout | undefined
+  /** How many parked deliveries the lane may hold; one while it tries whether the destination is well. */
+  #window = 0
   #usedAt = performance.now()
   /** Attempts ended per millisecond, as measured last, and since when the next measure counts them. */
   #pace = 0
@@ -72,18 +67,19 @@ export class Lane {
   #ended = 0
 
   constructor(options: {
-    readonly workspace: string
-    readonly connection: string
-    readonly settings: () => LaneSettings
+    readonly settings: () => GateSettings
+    readonly gate: Gate
     readonly send: (item: Item) => void
     readonly parking: Parking
+    /** An item that was taken back and cannot be sent now. */
+    readonly giveBack: (item: Item) => void
     readonly onParkedMessage: (lane: Lane, message: Pulled, release: () => void) => void
   }) {
-    this.workspace = options.workspace
-    this.connection = options.connection
     this.#settings = options.settings
+    this.#gate = options.gate
     this.#send = options.send
     this.#parking = options.parking
+    this.#giveBack = options.giveBack
     this.#onParkedMessage = options.onParkedMessage
   }
 
@@ -128,6 +124,7 @@ export class Lane {
 
   /** A delivery arrived as ready work. */
   offer(item: Item): void {
+    if (this.#mode === "direct" && this.#gate.shut) this.#mode = "parking"
     if (this.#mode === "parking") {
       this.#toPark.push(item)
       this.#store()
@@ -143,14 +140,13 @@ export class Lane {
     this.pump()
   }
 
-  /** Sends as many as slots and rate allow. */
+  /** Sends as many as the gate lets go. */
   pump(): void {
     // An attempt that ends at once comes back here from within `#send`: the loop below goes on, rather than one inside the other.
     if (this.#pumping || this.#queue.length === 0) return
-    const { concurrency, rateLimit } = this.#settings()
     this.#pumping = true
     try {
-      while (this.#sending < concurrency && this.#queue.length > 0 && this.#mayBegin(rateLimit)) {
+      while (this.#queue.length > 0 && this.#gate.begin()) {
         this.#sending++
         this.#send(this.#queue.shift()!)
       }
@@ -159,11 +155,12 @@ export class Lane {
     }
   }
 
-  /** An attempt of this lane ended. */
-  finished(): void {
+  /** An attempt of this lane ended. @param alert it told of a circuit */
+  finished(outcome: Outcome, alert: boolean): void {
     this.#sending--
     this.#ended++
     this.#usedAt = performance.now()
+    this.#gate.end(outcome, alert)
     this.pump()
   }
 
@@ -182,9 +179,17 @@ export class Lane {
 
   /** Called now and then: opens the way back when there is a place, and ends parking when nothing is left aside. */
   async tend(): Promise<void> {
+    if (this.#gate.shut) return this.#withdraw()
+    this.pump()
     if (this.#mode !== "parking") return
     if (this.#pull === undefined) return this.#open()
-    if (this.#pull === "opening" || performance.now() - this.#sweptAt < limits.sweepEveryMs) return
+    if (this.#pull === "opening") return
+    const window = this.#windowNow()
+    if (window > this.#window) {
+      this.#pull.done(window - this.#window)
+      this.#window = window
+    }
+    if (performance.now() - this.#sweptAt < limits.sweepEveryMs) return
     this.#sweptAt = performance.now()
     const parks = this.#parks
     if ((await this.#parking.left()) > 0) return
@@ -197,9 +202,27 @@ export class Lane {
     await this.#parking.end()
   }
 
+  /** The gate is shut: what waits goes back to where it came from. */
+  #withdraw(): void {
+    if (this.#mode === "direct") {
+      if (this.#queue.length > 0) this.park()
+      return
+    }
+    if (typeof this.#pull !== "object") return
+    this.#pull.close()
+    this.#closed()
+    // In order, and the server keeps it: they come first when the lane takes back again.
+    const left = this.#queue
+    this.#queue = []
+    for (const item of left) this.#giveBack(item)
+  }
+
+  #windowNow(): number {
+    return this.#gate.state === "halfOpen" ? 1 : Math.max(1, this.#settings().concurrency * limits.parkedPrefetch)
+  }
+
   /** Gives up everything that waits, for somebody else to take. */
   stop(): ReadonlyArray<Item> {
-    clearTimeout(this.#timer)
     this.#stopped = true
     if (typeof this.#pull === "object") this.#pull.close()
     const left = [...this.#queue, ...this.#toPark]
@@ -237,9 +260,9 @@ export class Lane {
     if (this.#busyStoring() || !this.#parking.enter()) return
     this.#pull = "opening"
     try {
-      const window = Math.max(1, this.#settings().concurrency * limits.parkedPrefetch)
+      this.#window = this.#windowNow()
       this.#pull = await this.#parking.open(
-        window,
+        this.#window,
         (message) =>
           this.#onParkedMessage(this, message, () => {
             if (typeof this.#pull === "object") this.#pull.done(1)
@@ -256,26 +279,5 @@ export class Lane {
     if (this.#pull === undefined) return
     this.#pull = undefined
     this.#parking.leave()
-  }
-
-  /** A token bucket that holds one period's worth. */
-  #mayBegin(rate: LaneSettings["rateLimit"]): boolean {
-    if (rate === undefined) return true
-    const now = performance.now()
-    const perToken = rate.perMs / rate.limit
-    this.#tokens = Math.min(rate.limit, this.#tokens + (now - this.#refilled) / perToken)
-    this.#refilled = now
-    if (this.#tokens >= 1) {
-      this.#tokens--
-      return true
-    }
-    this.#timer ??= setTimeout(
-      () => {
-        this.#timer = undefined
-        this.pump()
-      },
-      Math.ceil((1 - this.#tokens) * perToken),
-    )
-    return false
   }
 }

@@ -1,27 +1,37 @@
 /**
- * A shard's deliveries in this process: takes ready work from the log, gives each to its lane, runs the attempt, and hands what came of
- * it to the committer. What is held is known by its sequence, so a message that the server sends again while it is held, or shortly
- * after it was finished, is not sent to its destination again.
+ * A shard's deliveries in this process: takes ready work from the log, gives each to its connection's lane, runs the attempt, and hands
+ * what came of it to the committer. What is held is known by its sequence, so a message that the server sends again while it is held,
+ * or shortly after it was finished, is not sent to its destination again. Deliveries that keep an order are read by their lane itself.
  */
 import * as Effect from "effect/Effect"
 import { limits } from "../config/defaults.ts"
 import type { RetryPlan } from "../config/plan.ts"
+import type { LaneLogs } from "../log/lane-log.ts"
 import type { Pull, Pulled } from "../log/pull.ts"
-import type { Work } from "../log/work.ts"
+import type { Carried, Work } from "../log/work.ts"
+import { isOwnType, type ConnectionRef, type ConnectionState } from "../model/connection-state.ts"
 import { decodeDelivery, type Delivery } from "../model/delivery.ts"
 import { isPermanent, type Outcome } from "../model/outcome.ts"
 import type { DeliveryAttempted } from "../model/record.ts"
 import { delayAfter } from "./backoff.ts"
 import type { Committer } from "./commit.ts"
-import { Lane, type Item, type LaneSettings, type Parking } from "./lane.ts"
+import { Gate, type Change, type GateSettings } from "./gate.ts"
+import { Lane, type Item, type Parking } from "./lane.ts"
+import { OrderedLane } from "./ordered-lane.ts"
 import { step } from "./step.ts"
 
 export interface ShardOptions {
   readonly shard: number
   readonly work: Work["Service"]
+  readonly logs: LaneLogs["Service"]
   readonly committer: Committer["Service"]
-  readonly settings: (workspace: string, connection: string) => LaneSettings
+  readonly settings: (ref: ConnectionRef) => GateSettings
   readonly retry: (delivery: Delivery) => RetryPlan
+  /** The lease holds. */
+  readonly mayRun: () => boolean
+  /** What the log says of a connection's circuit. */
+  readonly state: (ref: ConnectionRef) => ConnectionState | undefined
+  readonly onChange: (ref: ConnectionRef, change: Change) => void
   /** Makes one attempt. Never fails: whatever goes wrong is an outcome. */
   readonly attempt: (delivery: Delivery, event: Uint8Array) => Effect.Effect<Outcome>
   /** Runs an attempt; ends it with the runtime. */
@@ -31,17 +41,27 @@ export interface ShardOptions {
   readonly log: (message: string) => void
 }
 
+/** What there is of a connection in this process. */
+interface Connected {
+  readonly gate: Gate
+  lane?: Lane
+  ordered?: OrderedLane
+}
+
 export class Shard {
   readonly #options: ShardOptions
-  readonly #lanes = new Map<string, Lane>()
+  readonly #connections = new Map<string, Connected>()
   readonly #held = new Map<number, Item>()
   /** Sequences that were finished last, the oldest first. */
   readonly #recent = new Set<number>()
   /** How many ended since the owner last asked. */
   finished = 0
   #pull: Pull | undefined
+  #feed: Pull | undefined
   #draining = 0
-  #stopped = false
+  #sending = 0
+  #since = 0
+  #running = false
 
   constructor(options: ShardOptions) {
     this.#options = options
@@ -51,56 +71,83 @@ export class Shard {
     return this.#held.size
   }
 
+  /** Attempts under way. */
+  get sending(): number {
+    return this.#sending
+  }
+
   /** When the server was last heard of; `undefined` while nothing is being read. */
   get heardAt(): number | undefined {
     return this.#pull?.heardAt()
   }
 
   /** Begins to take ready work. What was parked earlier is taken back as well. */
-  start(
-    parked: ReadonlyArray<{ readonly workspace: string; readonly connection: string }>,
-    onGone: (reason: string) => void,
-  ) {
-    for (const { workspace, connection } of parked) {
-      const lane = this.#lane(workspace, connection)
-      if (lane.mode === "direct" && lane.waiting + lane.sending === 0) lane.startParked()
+  async start(parked: ReadonlyArray<ConnectionRef>, onGone: (reason: string) => void): Promise<void> {
+    this.#running = true
+    this.#since = performance.now()
+    for (const ref of parked) this.#lane(ref).startParked()
+    const { shard, logs, work } = this.#options
+    const onNews = (ref: ConnectionRef, seq: number) => {
+      if (this.#running) this.#ordered(ref).notify(seq)
     }
-    const pull: Pull = this.#options.work.pull(this.#options.shard, limits.shardInFlight - this.#held.size, {
+    this.#feed = await logs.feed(shard, { onNews, onGone })
+    this.#pull = work.pull(shard, limits.shardInFlight - this.#held.size, {
       onMessage: (message) => this.#receive(message, () => this.#pull?.done(1)),
       onGone,
     })
-    this.#pull = pull
-    return pull
   }
 
-  /** Stops taking work. */
-  pause(): void {
-    this.#pull?.close()
-    this.#pull = undefined
-  }
-
-  /** Stops for good: what was not begun is given back to the log at once. */
+  /** Takes nothing more and begins nothing more; what was not begun is given back to the log at once. What is under way goes on. */
   stop(): void {
-    this.#stopped = true
-    this.pause()
-    for (const lane of this.#lanes.values()) {
-      for (const item of lane.stop()) {
-        this.#held.delete(item.message.seq)
-        item.message.nak()
-      }
+    this.#running = false
+    this.#pull?.close()
+    this.#feed?.close()
+    this.#pull = undefined
+    this.#feed = undefined
+    for (const { lane, ordered, gate } of this.#connections.values()) {
+      gate.stop()
+      ordered?.stop()
+      for (const item of lane?.stop() ?? []) this.#giveBack(item)
     }
+    this.#draining = 0
+  }
+
+  /** After `stop`, when nothing is under way and all outcomes are stored: resolves when the ordered lanes' checkpoints say so. */
+  async settle(): Promise<void> {
+    await Promise.all([...this.#connections.values()].map(({ ordered }) => ordered?.flush()))
+    this.#connections.clear()
   }
 
   /** The work of a timer: lanes that hold up the others are parked, parked ones tended, idle ones let go. */
   tend(): void {
     const now = performance.now()
     const crowded = this.#held.size >= limits.shardInFlight * 0.75
-    for (const [key, lane] of this.#lanes) {
-      const slow = lane.isSlow(now)
-      if (crowded && slow && lane.mode === "direct") lane.park()
-      void lane.tend().catch((cause: unknown) => this.#options.log(`lane ${key}: ${String(cause)}`))
-      if (lane.idle(now)) this.#lanes.delete(key)
+    for (const [name, connected] of this.#connections) {
+      const { lane, ordered, gate } = connected
+      const warn = (cause: unknown) => this.#options.log(`connection ${name}: ${String(cause)}`)
+      if (lane !== undefined) {
+        const slow = lane.isSlow(now)
+        if (crowded && slow && lane.mode === "direct") lane.park()
+        void lane.tend().catch(warn)
+        if (lane.idle(now)) delete connected.lane
+      }
+      if (ordered !== undefined) {
+        void ordered.tend().catch(warn)
+        if (ordered.idle(now)) delete connected.ordered
+      }
+      if (connected.lane === undefined && connected.ordered === undefined) {
+        gate.stop()
+        this.#connections.delete(name)
+      }
     }
+  }
+
+  /** A person changed the state of a connection's circuit. */
+  apply(ref: ConnectionRef, state: ConnectionState): void {
+    const connected = this.#connections.get(nameOf(ref))
+    if (connected === undefined) return
+    connected.gate.apply(state)
+    wake(connected)
   }
 
   /** Tells the server that what is held is being worked on. */
@@ -113,24 +160,61 @@ export class Shard {
     }
   }
 
-  #lane(workspace: string, connection: string): Lane {
-    const key = `${workspace}/${connection}`
-    let lane = this.#lanes.get(key)
-    if (lane === undefined) {
-      lane = new Lane({
-        workspace,
-        connection,
-        settings: () => this.#options.settings(workspace, connection),
-        send: (item) => this.#send(item),
-        parking: this.#parking(workspace, connection),
-        onParkedMessage: (to, message, release) => this.#receive(message, release, to),
-      })
-      this.#lanes.set(key, lane)
+  #connected(ref: ConnectionRef): Connected {
+    const name = nameOf(ref)
+    let connected = this.#connections.get(name)
+    if (connected === undefined) {
+      const { settings, mayRun, state, onChange } = this.#options
+      const made: Connected = {
+        gate: new Gate({
+          settings: () => settings(ref),
+          mayRun,
+          state: state(ref),
+          onChange: (change) => onChange(ref, change),
+          wake: () => wake(made),
+          since: this.#since,
+        }),
+      }
+      this.#connections.set(name, made)
+      connected = made
     }
-    return lane
+    return connected
   }
 
-  #parking(workspace: string, connection: string): Parking {
+  #lane({ workspace, connection }: ConnectionRef): Lane {
+    const ref = { workspace, connection }
+    const connected = this.#connected(ref)
+    if (connected.lane === undefined) {
+      const lane: Lane = new Lane({
+        settings: () => this.#options.settings(ref),
+        gate: connected.gate,
+        send: (item) => this.#send(item, lane),
+        parking: this.#parking(ref),
+        giveBack: (item) => this.#giveBack(item),
+        onParkedMessage: (to, message, release) => this.#receive(message, release, to),
+      })
+      connected.lane = lane
+    }
+    return connected.lane
+  }
+
+  #ordered(ref: ConnectionRef): OrderedLane {
+    const connected = this.#connected(ref)
+    connected.ordered ??= new OrderedLane({
+      log: this.#options.logs.open(ref),
+      gate: connected.gate,
+      concurrency: () => this.#options.settings(ref).concurrency,
+      send: (item, ended, stored) =>
+        this.#attempt(item, stored, (after, outcome) => {
+          this.finished++
+          ended(after, outcome)
+        }),
+      warn: (message) => this.#options.log(`ordered lane ${nameOf(ref)}: ${message}`),
+    })
+    return connected.ordered
+  }
+
+  #parking({ workspace, connection }: ConnectionRef): Parking {
     const { shard, work } = this.#options
     return {
       store: async (items) => {
@@ -154,8 +238,13 @@ export class Shard {
     }
   }
 
+  #giveBack(item: Item): void {
+    this.#held.delete(item.message.seq)
+    item.message.nak()
+  }
+
   #receive(message: Pulled, release: () => void, parkedLane?: Lane): void {
-    if (this.#stopped) return message.nak()
+    if (!this.#running) return message.nak()
     const held = this.#held.get(message.seq)
     if (held !== undefined) {
       // The server lost patience, or its connection: the copy that is being worked on answers for both.
@@ -176,20 +265,38 @@ export class Shard {
     const item: Item = { ...decoded, message, since: now, told: now, release }
     this.#held.set(message.seq, item)
     if (parkedLane !== undefined) parkedLane.resume(item)
-    else this.#lane(decoded.delivery.workspace, decoded.delivery.connection).offer(item)
+    else this.#lane(decoded.delivery).offer(item)
   }
 
-  #send(item: Item): void {
+  #send(item: Item, lane: Lane): void {
+    const stored = (after: Delivery) => {
+      this.#end(item)
+      if (item.message.deliveries > 1 && after.state !== "retrying") this.#unschedule(after)
+    }
+    this.#attempt(item, stored, (after, outcome) => lane.finished(outcome, isOwnType(after.type)))
+  }
+
+  /** @param stored called when the outcome is in the log; `ended` before that, when it is known */
+  #attempt(
+    { delivery, event }: { readonly delivery: Delivery; readonly event: Uint8Array },
+    stored: (after: Delivery) => void,
+    ended: (after: Delivery, outcome: Outcome) => void,
+  ): void {
     const started = performance.now()
+    this.#sending++
     this.#options.run(
-      Effect.map(this.#options.attempt(item.delivery, item.event), (outcome) => {
-        this.#finish(item, outcome, Math.round(performance.now() - started))
+      Effect.map(this.#options.attempt(delivery, event), (outcome) => {
+        const { after, record } = this.#finish(delivery, outcome, Math.round(performance.now() - started))
+        this.#options.committer.add({ carried: carried(after, event), record, acknowledge: () => stored(after) })
+        this.#options.observe(record)
+        this.#sending--
+        ended(after, outcome)
       }),
     )
   }
 
-  #finish(item: Item, outcome: Outcome, durationMs: number): void {
-    const { delivery } = item
+  /** The delivery as an outcome leaves it, and the record of the attempt. */
+  #finish(delivery: Delivery, outcome: Outcome, durationMs: number) {
     const retry = this.#options.retry(delivery)
     const sending = step({ ...delivery, attempts: retry.attempts, last: null }, { type: "SEND" })
     const next = step(
@@ -213,17 +320,7 @@ export class Shard {
       },
       ...(due === undefined ? {} : { next: due }),
     }
-    const record = recordOf(after, outcome, durationMs, now)
-    this.#options.committer.add({
-      carried: { delivery: after, event: delivery.source === undefined ? item.event : undefined },
-      record,
-      acknowledge: () => {
-        this.#end(item)
-        if (item.message.deliveries > 1 && next.state !== "retrying") this.#unschedule(after)
-      },
-    })
-    this.#options.observe(record)
-    this.#lanes.get(`${delivery.workspace}/${delivery.connection}`)?.finished()
+    return { after, record: recordOf(after, outcome, durationMs, now) }
   }
 
   /** An earlier holder may have scheduled a retry and died before it acknowledged: that retry is no longer wanted. */
@@ -246,6 +343,18 @@ export class Shard {
     item.release()
   }
 }
+
+const nameOf = ({ workspace, connection }: ConnectionRef): string => `${workspace}/${connection}`
+
+const wake = ({ lane, ordered }: Connected): void => {
+  lane?.pump()
+  ordered?.pump()
+}
+
+const carried = (delivery: Delivery, event: Uint8Array): Carried => ({
+  delivery,
+  event: delivery.source === undefined ? event : undefined,
+})
 
 const recordOf = (delivery: Delivery, outcome: Outcome, durationMs: number, at: number): DeliveryAttempted => ({
   kind: "delivery.attempted",

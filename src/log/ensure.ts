@@ -70,6 +70,9 @@ const normal = (value: unknown): string => {
 
 export const shardConsumer = (shard: number): string => `shard-${shard}`
 
+/** The group whose pinned client is a shard's owner. */
+export const ownerGroup = "owner"
+
 /** Makes or updates the consumer that a shard's ready work is read by. */
 export const ensureShard = (nats: NatsShape, shard: number) =>
   ask(`making the consumer ${shardConsumer(shard)}`, () =>
@@ -79,6 +82,10 @@ export const ensureShard = (nats: NatsShape, shard: number) =>
       ack_policy: AckPolicy.Explicit,
       ack_wait: nanos(limits.ackWaitMs),
       max_ack_pending: limits.shardInFlight,
+      // One client at a time is given the shard's deliveries, whatever the replicas believe.
+      priority_groups: [ownerGroup],
+      priority_policy: "pinned_client",
+      priority_timeout: nanos(limits.pinTimeoutMs),
     }),
   )
 

@@ -41,6 +41,8 @@ export interface PullOptions {
   readonly stream: string
   readonly consumer: string
   readonly window: number
+  /** A priority group of pinned clients: whoever is pinned is given everything, the others wait for their turn. */
+  readonly group?: string
   readonly onMessage: (message: Pulled) => void
   /** The consumer is gone or refuses us. The pull has ended. */
   readonly onGone: (reason: string) => void
@@ -58,13 +60,26 @@ export const openPull = ({ nc, onReconnect }: NatsShape, options: PullOptions): 
   let closed = false
   let subscription: Subscription | undefined
   let inbox = ""
+  /** What the server calls us by while we are pinned. */
+  let pin: string | undefined
+  // A pin is kept by asking: requests of a group are short.
+  const [expiresMs, heartbeatMs] =
+    options.group === undefined
+      ? [limits.pullExpiresMs, limits.pullHeartbeatMs]
+      : [limits.pinnedPullExpiresMs, limits.pinnedPullHeartbeatMs]
 
   const ask = () => {
     if (closed || free <= 0 || (asked > 0 && free < options.window / 4)) return
     const batch = free
     free = 0
     asked += batch
-    const request = { batch, expires: nanos(limits.pullExpiresMs), idle_heartbeat: nanos(limits.pullHeartbeatMs) }
+    const request = {
+      batch,
+      expires: nanos(expiresMs),
+      idle_heartbeat: nanos(heartbeatMs),
+      ...(options.group === undefined ? {} : { group: options.group }),
+      ...(pin === undefined ? {} : { id: pin }),
+    }
     try {
       nc.publish(next, JSON.stringify(request), { reply: `${inbox}.${generation}` })
     } catch {
@@ -92,6 +107,8 @@ export const openPull = ({ nc, onReconnect }: NatsShape, options: PullOptions): 
     const code = message.headers?.code ?? 0
     if (code === 100) return
     const description = message.headers?.description ?? ""
+    // Somebody else is pinned, or nobody is any more: ask as one who waits.
+    if (code === 423) pin = undefined
     if (code === 409 && /deleted|not exist|push based/i.test(description)) return gone(description)
     if (code === 400 || (code === 404 && /consumer/i.test(description))) return gone(description)
     if (code === 503) {
@@ -103,7 +120,7 @@ export const openPull = ({ nc, onReconnect }: NatsShape, options: PullOptions): 
     asked -= returned
     free += returned
     // 404 and 408 end a request in the ordinary way; after anything else (leader change, shutdown) it is no use to hurry.
-    if (code === 404 || code === 408) ask()
+    if (code === 404 || code === 408 || code === 423) ask()
     else setTimeout(ask, limits.natsReconnectWaitMs)
   }
 
@@ -113,6 +130,7 @@ export const openPull = ({ nc, onReconnect }: NatsShape, options: PullOptions): 
     if (message.reply === undefined || message.reply === "" || message.subject.startsWith(inbox))
       return onStatus(message)
     if (asked > 0) asked--
+    if (options.group !== undefined) pin = message.headers?.get("Nats-Pin-Id") || pin
     options.onMessage(describe(message))
   }
 
@@ -132,7 +150,7 @@ export const openPull = ({ nc, onReconnect }: NatsShape, options: PullOptions): 
   const forget = onReconnect(restart)
   const watchdog = setInterval(() => {
     if (asked > 0 && performance.now() - heard > limits.pullHeartbeatMs * 2.5) restart()
-  }, limits.pullHeartbeatMs)
+  }, heartbeatMs)
   ask()
 
   return {

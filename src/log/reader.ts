@@ -159,7 +159,8 @@ const revive = async (nats: NatsShape, subject: string, by: string): Promise<boo
   const letter = await nats.jsm.direct.getMessage(streams.dead, { last_by_subj: subject })
   const decoded = letter === null ? undefined : decodeDelivery(letter.data)
   if (letter === null || decoded === undefined) return false
-  const { last: _, next: __, ...before } = decoded.delivery
+  // It has lost its place in the order when it died, and gave way to those behind it.
+  const { last: _, next: __, key: ___, ...before } = decoded.delivery
   const delivery: Delivery = { ...before, state: "pending", attempt: 0, manual: (before.manual ?? 0) + 1 }
   const { workspace, connection } = delivery
   // Before it is sent: its first attempt comes after this.

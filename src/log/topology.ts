@@ -6,7 +6,15 @@ import { DiscardPolicy, RetentionPolicy, StorageType, type StreamConfig } from "
 import { limits } from "../config/defaults.ts"
 import type { DeliveryId, EventType, WorkspaceId } from "../model/ids.ts"
 
-export const streams = { events: "EVENTS", deliveries: "DELIVERIES", dead: "DEAD", history: "HISTORY" } as const
+export const streams = {
+  events: "EVENTS",
+  deliveries: "DELIVERIES",
+  dead: "DEAD",
+  history: "HISTORY",
+  /** Two key-value buckets by their shape, written in batches. */
+  leases: "KV_MESHES_LEASES",
+  connections: "KV_MESHES_CONNECTIONS",
+} as const
 
 export const subjects = {
   /** Where producers publish. */
@@ -24,6 +32,21 @@ export const subjects = {
     `due.${shard}.${workspace}.${connection}.${delivery}`,
   /** Ready work that its lane could not take. */
   parked: (shard: number, workspace: WorkspaceId, connection: string) => `parked.${shard}.${workspace}.${connection}`,
+  /** A delivery that keeps its order: it stays where it was stored until it is done. `key` is a `keyToken`, or `>` for all. */
+  ordered: (shard: number, workspace: WorkspaceId, connection: string, key: string) =>
+    `order.${shard}.${workspace}.${connection}.${key}`,
+  orderedShard: (shard: number) => `order.${shard}.>`,
+  /** How far an ordered lane has come. */
+  lane: (shard: number, workspace: WorkspaceId, connection: string) => `lane.${shard}.${workspace}.${connection}`,
+  /** How far one key of it has come, while it is on its own. */
+  mark: (shard: number, workspace: WorkspaceId, connection: string, key: string) =>
+    `mark.${shard}.${workspace}.${connection}.${key}`,
+  /** A replica that is alive. */
+  member: (member: string) => `$KV.MESHES_LEASES.member.${member}`,
+  /** Who runs a router or a shard: `route.3`, `deliver.12`. */
+  lease: (unit: string) => `$KV.MESHES_LEASES.lease.${unit}`,
+  /** The state of a connection's circuit. */
+  connection: (workspace: WorkspaceId, connection: string) => `$KV.MESHES_CONNECTIONS.${workspace}.${connection}`,
   dead: (workspace: WorkspaceId, connection: string, delivery: DeliveryId) =>
     `dead.${workspace}.${connection}.${delivery}`,
   /** `writer` is `route.<partition>`, `deliver.<shard>` or `operate`. */
@@ -74,7 +97,7 @@ export const streamShapes = (): ReadonlyArray<StreamShape> => [
     ...base,
     name: streams.deliveries,
     description: "Meshes: deliveries to make, now or later, and the routers' checkpoints",
-    subjects: ["deliver.>", "due.>", "parked.>", "ckpt.*"],
+    subjects: ["deliver.>", "due.>", "parked.>", "ckpt.*", "order.>", "lane.>", "mark.>"],
     // Not a work queue: its every acknowledgement costs an fsync (docs/decisions/0003). What is finished is purged by `Work.sweep`.
     retention: RetentionPolicy.Limits,
     allow_rollup_hdrs: true,
@@ -100,6 +123,25 @@ export const streamShapes = (): ReadonlyArray<StreamShape> => [
     subjects: ["history.>"],
     retention: RetentionPolicy.Limits,
     max_age: nanos(limits.historyMaxAgeMs),
+    duplicate_window: nanos(limits.idempotencyWindowMs),
+  },
+  {
+    ...base,
+    name: streams.leases,
+    description: "Meshes: the replicas that are alive, and which of them runs what",
+    subjects: ["$KV.MESHES_LEASES.>"],
+    retention: RetentionPolicy.Limits,
+    max_msgs_per_subject: 1,
+    max_age: nanos(limits.leaseMs),
+    duplicate_window: nanos(limits.leaseMs),
+  },
+  {
+    ...base,
+    name: streams.connections,
+    description: "Meshes: the state of each connection's circuit",
+    subjects: ["$KV.MESHES_CONNECTIONS.>"],
+    retention: RetentionPolicy.Limits,
+    max_msgs_per_subject: 1,
     duplicate_window: nanos(limits.idempotencyWindowMs),
   },
 ]

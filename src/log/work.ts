@@ -16,7 +16,7 @@ import { LogUnavailable } from "../model/errors.ts"
 import type { HistoryRecord } from "../model/record.ts"
 import { errorCodes, intoBatches, publishBatch, type Message } from "./batch.ts"
 import { Nats, reasonOf, type NatsShape } from "./connection.ts"
-import { ensureConsumer, ensureShard, shardConsumer } from "./ensure.ts"
+import { ensureConsumer, ensureShard, ownerGroup, shardConsumer } from "./ensure.ts"
 import { openPull, type Pull, type Pulled } from "./pull.ts"
 import { readStored } from "./stored.ts"
 import { shardOf, streams, subjects } from "./topology.ts"
@@ -28,7 +28,7 @@ export interface Carried {
 }
 
 export interface Outcomes {
-  /** Their `next` says when they are due. */
+  /** Their `next` says when they are due. Those that keep their order stay in the log as they are (`lane-log.ts`). */
   readonly retries: ReadonlyArray<Carried>
   readonly dead: ReadonlyArray<Carried>
   readonly records: ReadonlyArray<HistoryRecord>
@@ -44,6 +44,8 @@ export class Work extends Context.Service<
   {
     /** Ready deliveries of a shard, at most `window` of them unfinished. */
     readonly pull: (shard: number, window: number, listener: Listener) => Pull
+    /** Lets the next owner be given the shard's deliveries at once, rather than when the last one's time is over. */
+    readonly unpin: (shard: number) => Promise<void>
     /** Makes sure that the shard's consumer is there. */
     readonly prepare: (shard: number) => Effect.Effect<void, LogUnavailable>
     /** Resolves when all of it is stored; tries until then. */
@@ -89,7 +91,14 @@ export class Work extends Context.Service<
     Effect.map(Nats, (nats) =>
       Work.of({
         pull: (shard, window, listener) =>
-          openPull(nats, { stream: streams.deliveries, consumer: shardConsumer(shard), window, ...listener }),
+          openPull(nats, {
+            stream: streams.deliveries,
+            consumer: shardConsumer(shard),
+            group: ownerGroup,
+            window,
+            ...listener,
+          }),
+        unpin: (shard) => unpin(nats, shardConsumer(shard)),
         prepare: (shard) =>
           Effect.mapError(ensureShard(nats, shard), (error) => unavailable(`preparing shard ${shard}`, error)),
         commit: (outcomes) => commit(nats, outcomes),
@@ -139,7 +148,7 @@ const unavailable = (operation: string, cause: unknown) =>
 
 const commit = async (nats: NatsShape, { retries, dead, records }: Outcomes): Promise<void> => {
   await Promise.all([
-    untilStored(nats, retries.map(scheduleOf)),
+    untilStored(nats, retries.filter(({ delivery }) => delivery.key === undefined).map(scheduleOf)),
     untilStored(nats, dead.map(deadOf)),
     untilStored(nats, recordsOf("deliver", records)),
   ])
@@ -219,6 +228,14 @@ const sweep = async (nats: NatsShape, consumer: string, filter: string): Promise
   return info.num_pending + info.num_ack_pending
 }
 
+const unpin = async (nats: NatsShape, consumer: string): Promise<void> => {
+  if (!nats.connected()) return
+  const subject = `$JS.API.CONSUMER.UNPIN.${streams.deliveries}.${consumer}`
+  await nats.nc
+    .request(subject, JSON.stringify({ group: ownerGroup }), { timeout: limits.batchTimeoutMs })
+    .catch(() => {})
+}
+
 const parkedConsumer = (shard: number, workspace: string, connection: string) =>
   `parked-${shard}-${workspace}-${connection}`
 
@@ -236,7 +253,7 @@ const pullParked = async (
     filter_subject: subjects.parked(shard, workspace, connection),
     ack_policy: AckPolicy.Explicit,
     ack_wait: nanos(limits.ackWaitMs),
-    max_ack_pending: window,
+    max_ack_pending: limits.parkedInFlight,
     inactive_threshold: nanos(limits.parkedConsumerIdleMs),
   })
   return openPull(nats, { stream: streams.deliveries, consumer, window, ...listener })

@@ -40,13 +40,34 @@ export interface RetryOptions {
   readonly jitter?: number
 }
 
+/** Defaults: `config/defaults.ts`. */
+export interface CircuitOptions {
+  /** It opens after so many failures in a row. Default: 10. */
+  readonly failures?: number
+  /** Or when this share of its last 100 attempts failed, of at least 50. Default: 0.5. */
+  readonly rate?: number
+  /** How long it stays open before one delivery is tried; twice as long each time that fails. Default: 5 seconds. */
+  readonly wait?: DurationText
+  /** The longest such wait. Default: 1 minute. */
+  readonly maxWait?: DurationText
+}
+
 /** What every connection may say about how it is driven, beside its connector's own settings. */
 export interface ConnectionOptions {
   /** Attempts under way at once. */
   readonly concurrency?: number
   /** Attempts begun per time. */
   readonly rateLimit?: { readonly limit: number; readonly per: DurationText }
+  /**
+   * Deliveries that are sent one after the other, in the order of their events: `connection`, all of them; `{ key }`, those for which
+   * the JSONata expression over the event gives the same text, number or boolean, while keys go side by side. A delivery that waits for
+   * a retry holds back those behind it until it is delivered or dead. An event without a key keeps no order. Default: `none`.
+   */
   readonly ordering?: "none" | "connection" | { readonly key: string }
+  /**
+   * When the connection's circuit opens, so that deliveries wait in the log instead of using up their attempts. `false`: never.
+   */
+  readonly circuit?: CircuitOptions | false
   readonly retry?: RetryOptions
   /** How long one attempt may take, from looking up the address to the end of the answer. */
   readonly timeout?: DurationText
@@ -58,6 +79,7 @@ export const connectionOptionKeys = [
   "concurrency",
   "rateLimit",
   "ordering",
+  "circuit",
   "retry",
   "timeout",
   "allowPrivateNetwork",

@@ -19,6 +19,8 @@ export interface Delivery {
   /** Position of the action in its rule, from 0. */
   readonly action: number
   readonly connection: string
+  /** `keyToken` of what it keeps its order by; absent: it keeps none. */
+  readonly key?: string
   /** Revision of the config that decided on this delivery. */
   readonly revision: string
   /** When it was created: the time the log stored its event, in milliseconds. */

@@ -105,6 +105,12 @@ export const makeDeliveryId = (
   return `dlv_${timePart(stored)}${randomPart(digest)}`
 }
 
+/** Orders all deliveries of a connection. */
+export const wholeConnection = "all"
+
+/** What stands for an ordering key in subjects: 16 characters of its hash. */
+export const keyToken = (key: string): string => randomPart(hash("sha256", key, "buffer"))
+
 /** The milliseconds that an `evt_` or `dlv_` id starts with; `undefined` for an id of another form. */
 export const timeOfId = (id: string): number | undefined => {
   const match = /^(?:evt|dlv)_([0-9a-hjkmnp-tv-z]{10})[0-9a-hjkmnp-tv-z]{16}$/.exec(id)

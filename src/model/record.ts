@@ -94,6 +94,18 @@ export interface DeliveryRevived {
   readonly by: string
 }
 
+/** A connection's circuit changed its state. */
+export interface ConnectionRecord {
+  readonly kind: "connection.changed"
+  readonly at: number
+  readonly workspace: WorkspaceId
+  readonly connection: string
+  readonly from: "closed" | "open" | "half_open" | "paused"
+  readonly to: "closed" | "open" | "half_open" | "paused"
+  readonly reason: string
+  readonly by: string
+}
+
 export type HistoryRecord =
   | EventRouted
   | EventUnmatched
@@ -101,3 +113,4 @@ export type HistoryRecord =
   | RuleFailed
   | DeliveryAttempted
   | DeliveryRevived
+  | ConnectionRecord

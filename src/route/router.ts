@@ -11,9 +11,11 @@ import { CurrentPlan } from "../config/current-plan.ts"
 import { limits } from "../config/defaults.ts"
 import type { Plan } from "../config/plan.ts"
 import type { Message } from "../log/batch.ts"
+import { Leases, units } from "../log/leases.ts"
 import { Partitions, type Position } from "../log/partition.ts"
 import type { Pulled } from "../log/pull.ts"
 import { parseEventSubject, shardOf, subjects } from "../log/topology.ts"
+import { isAbout } from "../model/connection-state.ts"
 import { encodeDelivery, type Delivery } from "../model/delivery.ts"
 import { LogUnavailable } from "../model/errors.ts"
 import { makeDeliveryId } from "../model/ids.ts"
@@ -21,9 +23,9 @@ import type { EventRefused, EventRouted, HistoryRecord, RuleFailed } from "../mo
 import { decodeStored, type StoredEvent } from "../model/stored-event.ts"
 import { Health } from "../observe/health.ts"
 import { eventsRouted } from "../observe/metrics.ts"
-import { supervise } from "../observe/supervise.ts"
 import * as Metric from "effect/Metric"
 import { judge, makeRuleIndex, type RuleIndex } from "./match.ts"
+import { orderOf } from "./order.ts"
 
 /** What one commit stores. */
 interface Draft {
@@ -32,15 +34,15 @@ interface Draft {
   readonly records: Array<HistoryRecord>
 }
 
-/** Runs the routers of all partitions, each supervised. */
+/** Runs the routers of the partitions that are this replica's. */
 export const routerLayer = Layer.effectDiscard(
   Effect.gen(function* () {
-    const health = yield* Health
-    for (let partition = 0; partition < limits.partitions; partition++) {
-      const name = `route.${partition}`
-      health.expect(name)
-      yield* Effect.forkScoped(supervise(name, routePartition(partition, name)))
-    }
+    const leases = yield* Leases
+    const loops = Array.from({ length: limits.partitions }, (_, partition) => {
+      const name = units.route(partition)
+      return leases.whileHeld(name, routePartition(partition, name))
+    })
+    yield* Effect.forkScoped(Effect.all(loops, { concurrency: "unbounded", discard: true }))
   }),
 )
 
@@ -202,7 +204,15 @@ const decideEvent = async (
       continue
     }
     for (const { plan, key } of actions) {
-      if (after === undefined || key > after) planned.push(plannedOf(message, stored, revision, rule.id, plan, key))
+      if (after !== undefined && key <= after) continue
+      // News of a connection is not sent over it: it would only wait for what it tells of.
+      if (isAbout(type, stored.event.resource_id, plan.connection)) continue
+      const asked = orderOf(workspace, plan.connection, stored.event)
+      const order = asked instanceof Promise ? await asked : asked
+      if (order.failure !== undefined && failures.length < limits.ruleFailuresRecorded) {
+        failures.push({ kind: "rule.failed", ...facts, rule: rule.id, reason: order.failure })
+      }
+      planned.push(plannedOf(message, stored, revision, rule.id, plan, key, order.token))
     }
   }
   return {
@@ -222,6 +232,7 @@ const plannedOf = (
   rule: string,
   action: { readonly index: number; readonly connection: string },
   key: string,
+  order: string | undefined,
 ): Planned => {
   const inline = envelope.length <= limits.eventInline
   const delivery: Delivery = {
@@ -236,6 +247,7 @@ const plannedOf = (
     created: message.time,
     state: "pending",
     attempt: 0,
+    ...(order === undefined ? {} : { key: order }),
     ...(inline ? {} : { source: message.seq }),
   }
   const shard = shardOf(event.workspace, action.connection)
@@ -243,7 +255,10 @@ const plannedOf = (
     key,
     delivery,
     message: {
-      subject: subjects.deliver(shard, event.workspace, action.connection),
+      subject:
+        order === undefined
+          ? subjects.deliver(shard, event.workspace, action.connection)
+          : subjects.ordered(shard, event.workspace, action.connection, order),
       body: encodeDelivery(delivery, inline ? envelope : undefined),
     },
   }

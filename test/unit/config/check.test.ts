@@ -137,10 +137,25 @@ test("a syntax error in an expression says where it is", () => {
   expect(withRule({ when: { expression: "payload.(" } })[0]).toMatch(/column 9/)
 })
 
-test("an ordering that could not be kept is refused rather than ignored", () => {
-  expect(wrongWith({ workspaces: { a: { connections: { log: console({ ordering: "connection" }) } } } })).toHaveLength(
-    1,
-  )
+test("an ordering is one of the three, and its key reads what an event has", () => {
+  const withOrdering = (ordering: unknown) =>
+    wrongWith({ workspaces: { a: { connections: { log: console({ ordering } as never) } } } })
+  for (const ordering of ["none", "connection", { key: "payload.id" }]) expect(withOrdering(ordering)).toEqual([])
+  const path = "workspaces.a.connections.log.ordering"
+  expect(withOrdering("key")).toEqual([expect.stringContaining(`${path}: expected "none", "connection"`)])
+  expect(withOrdering({ key: "payload." })).toEqual([expect.stringContaining(`${path}.key`)])
+  expect(withOrdering({ key: "paylod.id" })).toEqual([expect.stringContaining('did you mean "payload"')])
+  expect(withOrdering({ by: "payload.id" })).not.toEqual([])
+})
+
+test("a circuit's numbers are held to their bounds", () => {
+  const withCircuit = (circuit: unknown) =>
+    wrongWith({ workspaces: { a: { connections: { log: console({ circuit } as never) } } } })
+  for (const circuit of [false, {}, { failures: 3, rate: 0.2, wait: "1 second", maxWait: "1 minute" }]) {
+    expect(withCircuit(circuit)).toEqual([])
+  }
+  expect(withCircuit({ failures: 0, rate: 2, wait: "soon" })).toHaveLength(3)
+  expect(withCircuit(true)).toHaveLength(1)
 })
 
 test("hostile values are errors, not crashes", () => {

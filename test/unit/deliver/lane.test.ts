@@ -3,13 +3,17 @@
  */
 import { afterEach, assert, beforeEach, describe, it, vi } from "vitest"
 import { limits } from "../../../src/config/defaults.ts"
-import { Lane, type Item, type LaneSettings } from "../../../src/deliver/lane.ts"
+import { Gate, type GateSettings } from "../../../src/deliver/gate.ts"
+import { Lane, type Item } from "../../../src/deliver/lane.ts"
 import type { Pull, Pulled } from "../../../src/log/pull.ts"
+import type { Outcome } from "../../../src/model/outcome.ts"
 import { makeRandom, seedOf } from "../../support/random.ts"
 import { itemOf, messageOf } from "./held.ts"
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "setImmediate", "performance"] }))
 afterEach(() => void vi.useRealTimers())
+
+const fine: Outcome = { kind: "delivered", message: "HTTP 200", status: 200 }
 
 /** The log's side of parking, kept in a list. */
 const makeAside = () => {
@@ -65,13 +69,16 @@ const makeAside = () => {
   return aside
 }
 
-const makeLane = (settings: LaneSettings | (() => LaneSettings)) => {
+const makeLane = (settings: GateSettings | (() => GateSettings)) => {
   const sent: Array<{ readonly number: number; readonly at: number }> = []
+  const back: Array<number> = []
   const aside = makeAside()
+  const settingsOf = typeof settings === "function" ? settings : () => settings
+  const gate = new Gate({ settings: settingsOf, mayRun: () => true, onChange: () => {}, wake: () => lane.pump() })
   const lane: Lane = new Lane({
-    workspace: "acme",
-    connection: "crm",
-    settings: typeof settings === "function" ? settings : () => settings,
+    settings: settingsOf,
+    gate,
+    giveBack: (item) => void back.push(item.message.seq),
     send: (item) => void sent.push({ number: item.message.seq, at: performance.now() }),
     parking: aside.parking,
     onParkedMessage: (to, message, release) => to.resume(itemOf(message.seq, release)),
@@ -79,7 +86,7 @@ const makeLane = (settings: LaneSettings | (() => LaneSettings)) => {
   const offer = (...numbers: ReadonlyArray<number>) => {
     for (const number of numbers) lane.offer(itemOf(number))
   }
-  return { lane, sent, aside, offer, numbers: () => sent.map(({ number }) => number) }
+  return { lane, gate, back, sent, aside, offer, numbers: () => sent.map(({ number }) => number) }
 }
 
 const upTo = (count: number, from = 1) => Array.from({ length: count }, (_, i) => from + i)
@@ -95,9 +102,9 @@ describe("a lane's slots", () => {
     offer(...upTo(6))
     assert.deepStrictEqual(numbers(), [1, 2, 3])
     assert.deepStrictEqual([lane.sending, lane.waiting], [3, 3])
-    lane.finished()
+    lane.finished(fine, false)
     assert.deepStrictEqual(numbers(), [1, 2, 3, 4])
-    for (let i = 0; i < 5; i++) lane.finished()
+    for (let i = 0; i < 5; i++) lane.finished(fine, false)
     assert.deepStrictEqual(numbers(), upTo(6))
     assert.deepStrictEqual([lane.sending, lane.waiting], [0, 0])
   })
@@ -108,11 +115,11 @@ describe("a lane's slots", () => {
     let offered = 0
     for (let i = 0; i < 5000; i++) {
       if (random() < 0.55) offer(++offered)
-      else if (lane.sending > 0) lane.finished()
+      else if (lane.sending > 0) lane.finished(fine, false)
       assert.isAtMost(lane.sending, 5)
       assert.isTrue(lane.waiting === 0 || lane.sending === 5, "none waits while a slot is free")
     }
-    while (lane.sending > 0) lane.finished()
+    while (lane.sending > 0) lane.finished(fine, false)
     assert.deepStrictEqual(numbers(), upTo(offered))
   })
 
@@ -121,13 +128,13 @@ describe("a lane's slots", () => {
     const { lane, offer } = makeLane(() => ({ concurrency }))
     offer(...upTo(20))
     concurrency = 2
-    lane.finished()
+    lane.finished(fine, false)
     assert.strictEqual(lane.sending, 3)
-    lane.finished()
-    lane.finished()
+    lane.finished(fine, false)
+    lane.finished(fine, false)
     assert.strictEqual(lane.sending, 2)
     concurrency = 6
-    lane.finished()
+    lane.finished(fine, false)
     assert.strictEqual(lane.sending, 6)
   })
 
@@ -136,14 +143,15 @@ describe("a lane's slots", () => {
     let deepest = 0
     let depth = 0
     let endsAtOnce = false
+    const settings = () => ({ concurrency: 1 })
     const lane: Lane = new Lane({
-      workspace: "acme",
-      connection: "crm",
-      settings: () => ({ concurrency: 1 }),
+      settings,
+      gate: new Gate({ settings, mayRun: () => true, onChange: () => {}, wake: () => {} }),
+      giveBack: () => {},
       send: (item) => {
         deepest = Math.max(deepest, ++depth)
         sent.push(item.message.seq)
-        if (endsAtOnce) lane.finished()
+        if (endsAtOnce) lane.finished(fine, false)
         depth--
       },
       parking: makeAside().parking,
@@ -151,7 +159,7 @@ describe("a lane's slots", () => {
     })
     for (const number of upTo(limits.shardInFlight)) lane.offer(itemOf(number))
     endsAtOnce = true
-    lane.finished()
+    lane.finished(fine, false)
     assert.deepStrictEqual(sent, upTo(limits.shardInFlight))
     assert.strictEqual(lane.sending, 0)
     assert.strictEqual(deepest, 1, "one after the other, not one inside the other")
@@ -179,7 +187,7 @@ describe("a lane's rate limit", () => {
     let offered = 0
     for (let i = 0; i < 300; i++) {
       for (let n = Math.floor(random() * 4); n > 0; n--) offer(++offered)
-      while (random() < 0.5 && lane.sending > 0) lane.finished()
+      while (random() < 0.5 && lane.sending > 0) lane.finished(fine, false)
       await vi.advanceTimersByTimeAsync(Math.floor(random() * 300))
     }
     await seconds(600)
@@ -195,7 +203,7 @@ describe("a lane's rate limit", () => {
   it("saves up no more than one period's worth", async () => {
     const { lane, sent, offer } = makeLane({ concurrency: 100, rateLimit: { limit: 3, perMs: 1000 } })
     offer(...upTo(3))
-    for (let i = 0; i < 3; i++) lane.finished()
+    for (let i = 0; i < 3; i++) lane.finished(fine, false)
     await seconds(3600)
     offer(...upTo(10, 4))
     assert.strictEqual(sent.length, 6)
@@ -207,11 +215,11 @@ describe("a lane's rate limit", () => {
     assert.strictEqual(sent.length, 2)
     await seconds(10)
     assert.strictEqual(sent.length, 2, "time alone frees no slot")
-    lane.finished()
-    lane.finished()
+    lane.finished(fine, false)
+    lane.finished(fine, false)
     assert.strictEqual(sent.length, 4)
-    lane.finished()
-    lane.finished()
+    lane.finished(fine, false)
+    lane.finished(fine, false)
     assert.strictEqual(sent.length, 5, "a slot alone gives no token")
     await seconds(1)
     assert.strictEqual(sent.length, 6)
@@ -227,7 +235,7 @@ describe("a lane's rate limit", () => {
   })
 
   it("that comes with a reload of the config holds from then on", () => {
-    let rateLimit: LaneSettings["rateLimit"]
+    let rateLimit: GateSettings["rateLimit"]
     const { lane, sent, offer } = makeLane(() => ({
       concurrency: 100,
       ...(rateLimit === undefined ? {} : { rateLimit }),
@@ -253,8 +261,8 @@ describe("a lane is let go", () => {
     offer(1, 2)
     await seconds(3600)
     assert.isFalse(lane.idle(performance.now()), "an attempt is under way and one waits")
-    lane.finished()
-    lane.finished()
+    lane.finished(fine, false)
+    lane.finished(fine, false)
     assert.isFalse(lane.idle(performance.now()), "it just ended")
     await vi.advanceTimersByTimeAsync(limits.laneIdleMs + 1)
     assert.isTrue(lane.idle(performance.now()))
@@ -263,7 +271,7 @@ describe("a lane is let go", () => {
   it("not before its rate limit has forgotten what went: another lane would begin with a whole period's worth", async () => {
     const { lane, offer } = makeLane({ concurrency: 1, rateLimit: { limit: 1, perMs: 3_600_000 } })
     offer(1)
-    lane.finished()
+    lane.finished(fine, false)
     await vi.advanceTimersByTimeAsync(3_599_000)
     assert.isFalse(lane.idle(performance.now()))
     await vi.advanceTimersByTimeAsync(2000)
@@ -287,7 +295,7 @@ describe("what waits in a lane", () => {
       [3, 4, 5],
     )
     assert.deepStrictEqual(numbers(), [1, 2])
-    lane.finished()
+    lane.finished(fine, false)
     assert.deepStrictEqual(numbers(), [1, 2])
     const other = makeLane({ concurrency: 1 })
     other.offer(1, 2)
@@ -341,7 +349,7 @@ describe("a lane is slow", () => {
     let next = 161
     const moving = () => {
       for (let i = 0; i < 10; i++) {
-        lane.finished()
+        lane.finished(fine, false)
         offer(next++)
       }
     }
@@ -353,14 +361,14 @@ describe("a lane is slow", () => {
   it("when it moves, but more waits than it is through with soon", async () => {
     const { lane, offer } = makeLane({ concurrency: 10 })
     offer(...upTo(500))
-    assert.isTrue(await watched(lane, 3000, () => lane.finished()))
+    assert.isTrue(await watched(lane, 3000, () => lane.finished(fine, false)))
   })
 
   it("when it was fast and stands still", async () => {
     const { lane, offer } = makeLane({ concurrency: 10 })
     offer(...upTo(400))
     const fast = () => {
-      for (let i = 0; i < 20; i++) lane.finished()
+      for (let i = 0; i < 20; i++) lane.finished(fine, false)
     }
     assert.isFalse(await watched(lane, 3000, fast))
     assert.isAbove(lane.waiting, 50)
@@ -370,13 +378,13 @@ describe("a lane is slow", () => {
   it("when its rate limit lets few go", async () => {
     const { lane, offer } = makeLane({ concurrency: 100, rateLimit: { limit: 1, perMs: 10_000 } })
     offer(...upTo(100))
-    assert.isTrue(await watched(lane, 3000, () => void (lane.sending > 0 && lane.finished())))
+    assert.isTrue(await watched(lane, 3000, () => void (lane.sending > 0 && lane.finished(fine, false))))
   })
 })
 
 describe("a lane that is parked", () => {
   /** With one attempt under way and 2 and 3 put aside. */
-  const parked = async (settings: LaneSettings = { concurrency: 1 }) => {
+  const parked = async (settings: GateSettings = { concurrency: 1 }) => {
     const made = makeLane(settings)
     made.offer(1, 2, 3)
     made.lane.park()
@@ -393,7 +401,7 @@ describe("a lane that is parked", () => {
       [2, 3],
       [4, 5, 6],
     ])
-    lane.finished()
+    lane.finished(fine, false)
     assert.deepStrictEqual(numbers(), [1])
     assert.deepStrictEqual([lane.mode, lane.waiting, lane.sending], ["parking", 0, 0])
   })
@@ -420,15 +428,15 @@ describe("a lane that is parked", () => {
 
   it("takes back a bounded number at once, and sends them by its own slots", async () => {
     const { lane, aside, numbers } = await parked({ concurrency: 2 })
-    lane.finished()
-    lane.finished()
+    lane.finished(fine, false)
+    lane.finished(fine, false)
     await lane.tend()
     const [pull] = aside.pulls
     assert.strictEqual(pull?.window, 2 * limits.parkedPrefetch)
     for (const number of upTo(4, 10)) pull?.onMessage(messageOf(number))
     assert.deepStrictEqual(numbers(), [1, 2, 10, 11])
     assert.deepStrictEqual([lane.sending, lane.waiting], [2, 2])
-    lane.finished()
+    lane.finished(fine, false)
     assert.deepStrictEqual(numbers(), [1, 2, 10, 11, 12])
     await lane.tend()
     assert.strictEqual(aside.pulls.length, 1, "once")
@@ -447,7 +455,7 @@ describe("a lane that is parked", () => {
 
   it("is direct again when nothing is left aside, and gives its place back", async () => {
     const { lane, aside, offer, numbers } = await parked()
-    lane.finished()
+    lane.finished(fine, false)
     await lane.tend()
     await vi.advanceTimersByTimeAsync(limits.sweepEveryMs)
     await lane.tend()
@@ -481,7 +489,7 @@ describe("a lane that is parked", () => {
     await vi.advanceTimersByTimeAsync(limits.sweepEveryMs)
     await lane.tend()
     assert.strictEqual(lane.mode, "parking", "1 is still under way")
-    lane.finished()
+    lane.finished(fine, false)
     let tell: (left: number) => void = () => {}
     aside.left = () => new Promise((told) => (tell = told))
     await vi.advanceTimersByTimeAsync(limits.sweepEveryMs)
@@ -558,7 +566,7 @@ describe("a lane that is parked", () => {
     for (let i = 0; i < 2000; i++) {
       const chance = random()
       if (chance < 0.3 && offered < 400) offer(++offered)
-      else if (chance < 0.6 && lane.sending > 0) lane.finished()
+      else if (chance < 0.6 && lane.sending > 0) lane.finished(fine, false)
       else if (chance < 0.62 && lane.mode === "direct" && offered < 400) lane.park()
       else if (chance < 0.8) {
         // The log gives, within the window, what is aside.
@@ -581,12 +589,12 @@ describe("a lane that is parked", () => {
     }
     while (sent.length < offered) {
       const pull = aside.pulls.at(-1)
-      if (lane.sending > 0) lane.finished()
+      if (lane.sending > 0) lane.finished(fine, false)
       else if (aside.stored.length > 0 && pull?.closed === false) pull.onMessage(messageOf(aside.stored.shift()!))
       await vi.advanceTimersByTimeAsync(limits.sweepEveryMs)
       await lane.tend()
     }
-    while (lane.sending > 0) lane.finished()
+    while (lane.sending > 0) lane.finished(fine, false)
     for (let i = 0; i < 2; i++) {
       await vi.advanceTimersByTimeAsync(limits.sweepEveryMs)
       await lane.tend()

@@ -7,6 +7,7 @@ import { connectionDefaults, limits } from "../../../src/config/defaults.ts"
 import type { Finished } from "../../../src/deliver/commit.ts"
 import { Shard } from "../../../src/deliver/shard.ts"
 import type { Pulled } from "../../../src/log/pull.ts"
+import type { LaneLogs } from "../../../src/log/lane-log.ts"
 import type { Work } from "../../../src/log/work.ts"
 import type { Delivery } from "../../../src/model/delivery.ts"
 import type { Outcome } from "../../../src/model/outcome.ts"
@@ -19,7 +20,7 @@ const delivered: Outcome = { kind: "delivered", message: "HTTP 200", status: 200
 const crowd = limits.shardInFlight * 0.75
 
 /** A shard whose attempts end when the test says so, or at once. */
-const makeShard = (attempt?: (delivery: Delivery) => Effect.Effect<Outcome>) => {
+const makeShard = async (attempt?: (delivery: Delivery) => Effect.Effect<Outcome>) => {
   const attempts: Array<{ readonly delivery: Delivery; readonly end: (outcome: Outcome) => void }> = []
   const finished: Array<Finished> = []
   const parked: Array<{ readonly connection: string; readonly seqs: ReadonlyArray<number> }> = []
@@ -42,6 +43,12 @@ const makeShard = (attempt?: (delivery: Delivery) => Effect.Effect<Outcome>) => 
     shard: 0,
     work,
     committer: { add: (one) => void finished.push(one), drain: async () => {} },
+    logs: {
+      feed: async () => ({ done: () => {}, heardAt: () => 0, close: () => {} }),
+    } as unknown as LaneLogs["Service"],
+    mayRun: () => true,
+    state: () => undefined,
+    onChange: () => {},
     settings: () => ({ concurrency: 2 }),
     retry: () => connectionDefaults.retry,
     attempt:
@@ -54,7 +61,7 @@ const makeShard = (attempt?: (delivery: Delivery) => Effect.Effect<Outcome>) => 
     observe: () => {},
     log: (line) => void logged.push(line),
   })
-  shard.start([], () => {})
+  await shard.start([], () => {})
   const arrive = (message: TestMessage) => {
     room--
     give(message)
@@ -75,7 +82,7 @@ const makeShard = (attempt?: (delivery: Delivery) => Effect.Effect<Outcome>) => 
 
 describe("a shard that fills up", () => {
   it("puts aside what waits for the connection that does not move, and nothing of the others", async () => {
-    const { fill, tended, parked, shard, room } = makeShard()
+    const { fill, tended, parked, shard, room } = await makeShard()
     const slow = fill(crowd, "slow", 1)
     fill(2, "busy", 10_000) // both under way: they hold up nobody
     await tended(limits.laneSlowMs + limits.laneCheckMs)
@@ -94,21 +101,21 @@ describe("a shard that fills up", () => {
   })
 
   it("puts nothing aside while there is room, however slow a connection is", async () => {
-    const { fill, tended, parked } = makeShard()
+    const { fill, tended, parked } = await makeShard()
     fill(crowd - 1, "slow", 1)
     await tended(60_000)
     assert.deepStrictEqual(parked, [])
   })
 
   it("puts nothing aside before it has waited for long enough", async () => {
-    const { fill, tended, parked } = makeShard()
+    const { fill, tended, parked } = await makeShard()
     fill(limits.shardInFlight, "slow", 1)
     await tended(limits.laneSlowMs)
     assert.deepStrictEqual(parked, [])
   })
 
   it("goes on with a connection that was put aside when the others come", async () => {
-    const { fill, tended, attempts } = makeShard()
+    const { fill, tended, attempts } = await makeShard()
     fill(crowd, "slow", 1)
     await tended(2 * limits.laneSlowMs)
     fill(3, "other", 5000)
@@ -121,7 +128,7 @@ describe("a shard that fills up", () => {
 
 describe("a message that a shard knows", () => {
   it("is not sent twice while it is held, and the copy that came last is acknowledged", async () => {
-    const { arrive, attempts, finished, room } = makeShard()
+    const { arrive, attempts, finished, room } = await makeShard()
     const before = room()
     const [first, second] = [arrive(messageOf(1)), arrive(messageOf(1))]
     assert.strictEqual(attempts.length, 1)
@@ -133,8 +140,8 @@ describe("a message that a shard knows", () => {
     assert.strictEqual(room(), before)
   })
 
-  it("is acknowledged and not sent again shortly after it was finished", () => {
-    const { arrive, attempts, finished, room } = makeShard()
+  it("is acknowledged and not sent again shortly after it was finished", async () => {
+    const { arrive, attempts, finished, room } = await makeShard()
     const before = room()
     arrive(messageOf(1))
     attempts[0]?.end(delivered)
@@ -144,8 +151,8 @@ describe("a message that a shard knows", () => {
     assert.strictEqual(room(), before)
   })
 
-  it("is no delivery, and is dropped with a word to the operators", () => {
-    const { arrive, attempts, logged, room, shard } = makeShard()
+  it("is no delivery, and is dropped with a word to the operators", async () => {
+    const { arrive, attempts, logged, room, shard } = await makeShard()
     const before = room()
     for (const [index, text] of ["", "x", "{}\n{}", "null\n", '{"id":1}\n'].entries()) {
       assert.deepStrictEqual(arrive(messageOf(index + 1, {}, Buffer.from(text))).said, ["ack"], text)
@@ -153,8 +160,8 @@ describe("a message that a shard knows", () => {
     assert.deepStrictEqual([attempts.length, logged.length, shard.held, room()], [0, 5, 0, before])
   })
 
-  it("is given back when the shard stops, unless it is under way", () => {
-    const { fill, arrive, shard } = makeShard()
+  it("is given back when the shard stops, unless it is under way", async () => {
+    const { fill, arrive, shard } = await makeShard()
     const messages = fill(5, "crm", 1)
     shard.stop()
     assert.deepStrictEqual(
@@ -165,7 +172,7 @@ describe("a message that a shard knows", () => {
   })
 
   it("is told of to the server while it is held, and no longer", async () => {
-    const { fill, attempts, finished, shard } = makeShard()
+    const { fill, attempts, finished, shard } = await makeShard()
     const [message] = fill(1, "crm", 1)
     await vi.advanceTimersByTimeAsync(limits.workingEveryMs - 1)
     shard.reassure()
@@ -183,36 +190,39 @@ describe("a message that a shard knows", () => {
 })
 
 describe("what an attempt came to", () => {
-  const stateAfter = (delivery: Partial<Delivery>, outcome: Outcome) => {
-    const { arrive, attempts, finished } = makeShard()
+  const stateAfter = async (delivery: Partial<Delivery>, outcome: Outcome) => {
+    const { arrive, attempts, finished } = await makeShard()
     arrive(messageOf(1, delivery))
     attempts[0]?.end(outcome)
-    return finished[0]!.carried.delivery
+    return finished[0]!.carried!.delivery
   }
   const failed: Outcome = { kind: "server_error", message: "HTTP 500", status: 500 }
 
-  it("is stored with the delivery: its state, its number, and when it is next", () => {
+  it("is stored with the delivery: its state, its number, and when it is next", async () => {
     const now = Date.now()
-    assert.deepInclude(stateAfter({}, delivered), { state: "delivered", attempt: 1 })
-    assert.notProperty(stateAfter({ state: "retrying", attempt: 2, next: 5 }, delivered), "next")
-    const retrying = stateAfter({ state: "retrying", attempt: 2 }, { ...failed, retryAfterMs: 3_600_000 })
+    assert.deepInclude(await stateAfter({}, delivered), { state: "delivered", attempt: 1 })
+    assert.notProperty(await stateAfter({ state: "retrying", attempt: 2, next: 5 }, delivered), "next")
+    const retrying = await stateAfter({ state: "retrying", attempt: 2 }, { ...failed, retryAfterMs: 3_600_000 })
     assert.deepInclude(retrying, { state: "retrying", attempt: 3 })
     assert.isAtLeast(retrying.next ?? 0, now + 3_600_000)
     assert.deepInclude(retrying.last, { kind: "server_error", status: 500 })
     const attempt = connectionDefaults.retry.attempts - 1
-    assert.deepInclude(stateAfter({ state: "retrying", attempt }, failed), { state: "dead", attempt: attempt + 1 })
-    assert.deepInclude(stateAfter({}, { ...failed, permanent: true }), { state: "dead", attempt: 1 })
-    assert.deepInclude(stateAfter({}, { kind: "blocked", message: "" }), { state: "dead", attempt: 1 })
+    assert.deepInclude(await stateAfter({ state: "retrying", attempt }, failed), {
+      state: "dead",
+      attempt: attempt + 1,
+    })
+    assert.deepInclude(await stateAfter({}, { ...failed, permanent: true }), { state: "dead", attempt: 1 })
+    assert.deepInclude(await stateAfter({}, { kind: "blocked", message: "" }), { state: "dead", attempt: 1 })
   })
 
-  it("takes back a retry that an earlier holder may have scheduled, once nothing more is to come", () => {
+  it("takes back a retry that an earlier holder may have scheduled, once nothing more is to come", async () => {
     for (const [outcome, deliveries, wanted] of [
       [delivered, 2, ["dlv_1"]],
       [{ ...failed, permanent: true }, 2, ["dlv_1"]],
       [failed, 2, []],
       [delivered, 1, []],
     ] as const) {
-      const { arrive, attempts, finished, unscheduled } = makeShard()
+      const { arrive, attempts, finished, unscheduled } = await makeShard()
       arrive({ ...messageOf(1), deliveries })
       attempts[0]?.end(outcome)
       finished[0]?.acknowledge()
@@ -220,10 +230,10 @@ describe("what an attempt came to", () => {
     }
   })
 
-  it("may be known at once for all that waits, as when a connection is gone from the config", () => {
+  it("may be known at once for all that waits, as when a connection is gone from the config", async () => {
     let gone = false
     const held: Array<(outcome: Effect.Effect<Outcome>) => void> = []
-    const { fill, finished } = makeShard(() =>
+    const { fill, finished } = await makeShard(() =>
       gone
         ? Effect.succeed({ kind: "rejected", permanent: true, message: "no such connection" })
         : Effect.callback<Outcome>((resume) => void held.push(resume)),

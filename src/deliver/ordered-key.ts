@@ -1,0 +1,71 @@
+/**
+ * One key of an ordered lane: what waits of it, what is under way, and how far it has come while it goes by itself.
+ */
+import type { Mark, Ordered } from "../log/lane-log.ts"
+import { decodeDelivery, type Delivery } from "../model/delivery.ts"
+import type { Entry } from "./checkpoint.ts"
+
+export interface OrderedItem {
+  readonly seq: number
+  readonly delivery: Delivery
+  readonly event: Uint8Array
+}
+
+export interface Waiting extends OrderedItem {
+  readonly entry?: Entry
+}
+
+export interface Key {
+  readonly name: string
+  queue: Array<Waiting>
+  /** The one that is being sent. */
+  current?: Waiting
+  /** It is in the list of keys whose turn it is. */
+  listed: boolean
+  /** Ended, and not accounted for. */
+  unsettled: number
+  marked?: Marked
+}
+
+export interface Marked {
+  /** The first delivery, from when it has to wait for a retry until it ends. */
+  head?: Delivery
+  /** From where on the key is to be read. */
+  from: number
+  /** The last one of the key that the lane has passed. */
+  until: number
+  reading: boolean
+  /** What the log says, or the next checkpoint will. */
+  durable?: Mark
+  /** Entries that the mark covers as soon as the log has it. */
+  covers: Array<Entry>
+}
+
+export const newKey = (name: string): Key => ({ name, queue: [], listed: false, unsettled: 0 })
+
+/** A marked key has something in the log that may be read now. */
+export const mayRead = ({ marked }: Key): boolean => {
+  if (marked === undefined || marked.reading) return false
+  return marked.head === undefined ? marked.from <= marked.until : (marked.head.next ?? 0) <= Date.now()
+}
+
+/** A marked key has nothing left before the lane's own place, and all that it had is accounted for. */
+export const hasCaughtUp = ({ marked, current, unsettled, queue }: Key): boolean =>
+  marked !== undefined &&
+  marked.head === undefined &&
+  !marked.reading &&
+  marked.from > marked.until &&
+  marked.covers.length === 0 &&
+  current === undefined &&
+  unsettled === 0 &&
+  queue.length === 0
+
+/** A message of the log as something to send; `undefined`, and said, when it is none. */
+export const readOrdered = (message: Ordered, warn: (message: string) => void): OrderedItem | undefined => {
+  const decoded = decodeDelivery(message.data)
+  if (decoded === undefined) {
+    warn(`message ${message.seq} on ${message.subject} is no delivery; it was dropped`)
+    return undefined
+  }
+  return { seq: message.seq, delivery: decoded.delivery, event: decoded.event }
+}

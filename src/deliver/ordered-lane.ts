@@ -1,0 +1,411 @@
+/**
+ * A lane whose deliveries keep their order: all of them (`ordering: "connection"`), or those of one key (`ordering: { key }`). Of a key,
+ * a delivery is sent only when the one before it was delivered or died; keys go side by side.
+ *
+ * The deliveries stay in the log where they are (`log/lane-log.ts`). The lane reads on in order, a window of them at a time:
+ *
+ * - A key in the window has a queue of what was read, and at most one attempt under way.
+ * - A key is marked, and goes on by itself, when its first delivery waits for a retry, when it has more in the window than its share, or
+ *   when its attempt takes so long that it would hold up the window. What was read of it is forgotten: it is read again, key by key,
+ *   when its turn comes. When it has caught up with the lane, its mark is taken back.
+ *
+ * The next of a key is sent as soon as the outcome of the one before is known. When the outcome is stored it is accounted for, and the
+ * next checkpoint says so. A crash loses at most what lies between: those deliveries are sent again, in order.
+ *
+ * - `idle`: nothing is held; news, or the gate, leads on. `loading`: reading where the last owner was. `running`. `stopped`: for good.
+ */
+import { limits } from "../config/defaults.ts"
+import type { LaneLog, Mark, Ordered } from "../log/lane-log.ts"
+import type { Delivery } from "../model/delivery.ts"
+import { isOwnType } from "../model/connection-state.ts"
+import { wholeConnection } from "../model/ids.ts"
+import type { Outcome } from "../model/outcome.ts"
+import { Checkpoint } from "./checkpoint.ts"
+import type { Gate } from "./gate.ts"
+import {
+  hasCaughtUp,
+  mayRead,
+  newKey,
+  readOrdered,
+  type Key,
+  type Marked,
+  type OrderedItem,
+  type Waiting,
+} from "./ordered-key.ts"
+
+export interface OrderedLaneOptions {
+  readonly log: LaneLog
+  readonly gate: Gate
+  readonly concurrency: () => number
+  /** Begins an attempt. `ended` is called once, with the delivery as it then is; `stored` after it, when the outcome is in the log. */
+  readonly send: (item: OrderedItem, ended: (after: Delivery, outcome: Outcome) => void, stored: () => void) => void
+  readonly warn: (message: string) => void
+}
+
+export class OrderedLane {
+  readonly #options: OrderedLaneOptions
+  #phase: "idle" | "loading" | "running" | "stopped" = "idle"
+  /** The last one that the log is known to hold (0: none), and the last one that was read. */
+  #known = 0
+  #cursor = 0
+  /** Done beyond the floor, by the checkpoint that was loaded. */
+  #passed: ReadonlySet<number> = new Set()
+  readonly #keys = new Map<string, Key>()
+  readonly #marks = new Set<Key>()
+  #ready: Array<Key> = []
+  #waiting = 0
+  #reading = false
+  #sending = 0
+  #pumping = false
+  /** Counts up when all that is held is forgotten: what was begun before is no longer accounted for. */
+  #generation = 0
+  readonly #checkpoint: Checkpoint
+  #sweptTo = 0
+  #sweptAt = 0
+  #usedAt = performance.now()
+
+  constructor(options: OrderedLaneOptions) {
+    this.#options = options
+    this.#checkpoint = new Checkpoint({
+      log: options.log,
+      cursor: () => this.#cursor,
+      written: () => this.pump(),
+      lost: (reason) => {
+        options.warn(reason)
+        // Whoever owns it now goes on from the last checkpoint.
+        this.#forget()
+      },
+    })
+  }
+
+  get sending(): number {
+    return this.#sending
+  }
+
+  /** Nothing is held and nothing is left: the lane may be let go. */
+  idle(now: number): boolean {
+    return this.#phase === "idle" && this.#known === 0 && now - this.#usedAt > limits.laneIdleMs
+  }
+
+  /** The log holds deliveries up to this one. */
+  notify(seq: number): void {
+    this.#known = Math.max(this.#known, seq)
+    this.#usedAt = performance.now()
+    this.pump()
+  }
+
+  /** Reads and sends what can be read and sent. */
+  pump(): void {
+    if (this.#pumping || this.#options.gate.shut) return
+    if (this.#phase === "idle" && this.#known > 0) return void this.#load()
+    if (this.#phase !== "running") return
+    this.#pumping = true
+    try {
+      this.#sendReady()
+      this.#readOn()
+    } finally {
+      this.#pumping = false
+    }
+  }
+
+  /** The work of a timer: retries that are due, a window that is held up, what is done removed from the log. */
+  async tend(): Promise<void> {
+    if (this.#phase === "running" && this.#options.gate.shut) return this.#rest()
+    for (const key of this.#marks) this.#list(key)
+    this.#unblock()
+    this.pump()
+    if (this.#phase !== "running" || this.#checkpoint.busy || performance.now() - this.#sweptAt < limits.sweepEveryMs)
+      return
+    this.#sweptAt = performance.now()
+    await this.#checkpoint.alone(() => this.#sweep())
+  }
+
+  /** Begins nothing more. What is under way is still accounted for, see `flush`. */
+  stop(): void {
+    this.#phase = "stopped"
+  }
+
+  /** Resolves when all that is stored is accounted for. */
+  flush(): Promise<void> {
+    return this.#checkpoint.flush()
+  }
+
+  async #load(): Promise<void> {
+    this.#phase = "loading"
+    try {
+      const { floor, done, marks } = await this.#options.log.load()
+      if (this.#phase !== "loading") return
+      this.#cursor = floor
+      this.#passed = new Set(done)
+      // Some of what is done beyond the floor may be so only because a mark covers it.
+      const until = Math.max(floor, done.at(-1) ?? 0)
+      for (const [name, mark] of marks) {
+        const key = this.#key(name)
+        const head = mark.delivery === undefined ? {} : { head: mark.delivery }
+        key.marked = { ...head, from: mark.seq, until, reading: false, durable: mark, covers: [] }
+        this.#marks.add(key)
+      }
+      this.#phase = "running"
+      for (const key of [...this.#marks]) {
+        this.#caughtUp(key)
+        this.#list(key)
+      }
+      this.pump()
+    } catch (cause) {
+      if (this.#phase === "loading") this.#phase = "idle"
+      this.#options.warn(`it is not known how far it has come: ${String(cause)}`)
+    }
+  }
+
+  /** Holds nothing any more; the log knows all that matters. */
+  #forget(): void {
+    this.#generation++
+    this.#keys.clear()
+    this.#marks.clear()
+    this.#checkpoint.forget()
+    this.#ready = []
+    this.#waiting = 0
+    this.#reading = false
+    this.#sweptTo = 0
+    if (this.#phase !== "stopped") this.#phase = "idle"
+  }
+
+  /** The gate is shut: a lane that waits costs nothing. */
+  #rest(): void {
+    if (this.#sending > 0 || this.#checkpoint.busy) return
+    for (const key of this.#keys.values()) if (key.unsettled > 0) return
+    this.#forget()
+  }
+
+  #key(name: string): Key {
+    let key = this.#keys.get(name)
+    if (key === undefined) {
+      key = newKey(name)
+      this.#keys.set(name, key)
+    }
+    return key
+  }
+
+  #readOn(): void {
+    const ahead = Math.max(limits.orderedAhead, this.#options.concurrency() * limits.parkedPrefetch)
+    const room = Math.min(limits.orderedWindow - this.#checkpoint.length, ahead - this.#waiting, limits.orderedBatch)
+    if (this.#reading || this.#cursor >= this.#known || room <= 0 || this.#marks.size >= limits.orderedMarks) return
+    // With one key for all, nothing could be sent that is read now.
+    if (this.#keys.get(wholeConnection)?.marked !== undefined) return
+    this.#reading = true
+    const upTo = this.#known
+    this.#ask(this.#options.log.next(this.#cursor + 1, room), (found) => {
+      this.#reading = false
+      for (const one of found ?? []) this.#arrived(one)
+      if (found !== undefined) this.#cursor = found.at(-1)?.seq ?? Math.max(this.#cursor, upTo)
+    })
+  }
+
+  #arrived(message: Ordered): void {
+    const passed = this.#passed.has(message.seq)
+    const entry = this.#checkpoint.entry(message.seq, passed)
+    const marked = this.#keys.get(message.key)?.marked
+    if (marked !== undefined) {
+      // Also of one that is passed: what a mark covers is done for the lane, and not yet for its key.
+      marked.until = message.seq
+      if (marked.durable === undefined) marked.covers.push(entry)
+      else entry.done = true
+      return this.#list(this.#key(message.key))
+    }
+    if (passed) return
+    const key = this.#key(message.key)
+    const item = readOrdered(message, this.#options.warn)
+    if (item === undefined) {
+      entry.done = true
+      return
+    }
+    this.#push(key, { ...item, entry })
+    if (key.queue.length > limits.orderedKeyQueue && key.name !== wholeConnection) this.#markAhead(key)
+    this.#list(key)
+  }
+
+  #push(key: Key, item: Waiting): void {
+    key.queue.push(item)
+    this.#waiting++
+  }
+
+  /** The next of a marked key: its first one alone, then as many as may wait in memory. */
+  #readKey(key: Key, marked: Marked): void {
+    marked.reading = true
+    const { head } = marked
+    this.#ask(
+      this.#options.log.next(marked.from, head === undefined ? limits.orderedKeyQueue : 1, key.name),
+      (found) => {
+        marked.reading = false
+        if (found === undefined) return
+        for (const one of found) {
+          if (one.seq > marked.until) break
+          const item = readOrdered(one, this.#options.warn)
+          if (item !== undefined)
+            this.#push(key, one.seq === marked.from && head !== undefined ? { ...item, delivery: head } : item)
+          marked.from = one.seq + 1
+        }
+        // Nothing more of it before the lane's own place; a first one that is no longer there was removed by a person.
+        if (key.queue.length === 0) {
+          delete marked.head
+          marked.from = Math.max(marked.from, marked.until + 1)
+          this.#caughtUp(key)
+        }
+        this.#list(key)
+      },
+    )
+  }
+
+  /** Reads, unless everything was forgotten meanwhile; what could not be read (`undefined`) is asked for again by `tend`. */
+  #ask(question: Promise<ReadonlyArray<Ordered>>, use: (found: ReadonlyArray<Ordered> | undefined) => void): void {
+    const generation = this.#generation
+    const answer = (found: ReadonlyArray<Ordered> | undefined) => {
+      if (generation !== this.#generation || this.#phase !== "running") return
+      use(found)
+      if (found !== undefined) this.pump()
+    }
+    question.then(answer, () => answer(undefined))
+  }
+
+  #list(key: Key): void {
+    if (key.listed || key.current !== undefined || (key.queue.length === 0 && !mayRead(key))) return
+    key.listed = true
+    this.#ready.push(key)
+  }
+
+  #sendReady(): void {
+    let at = 0
+    for (; at < this.#ready.length; at++) {
+      const key = this.#ready[at]!
+      if (key.queue.length > 0) {
+        if (!this.#options.gate.begin()) break
+        key.listed = false
+        this.#begin(key, key.queue.shift()!)
+      } else {
+        key.listed = false
+        if (key.marked !== undefined && mayRead(key)) this.#readKey(key, key.marked)
+      }
+    }
+    this.#ready.splice(0, at)
+  }
+
+  #begin(key: Key, item: Waiting): void {
+    const generation = this.#generation
+    key.current = item
+    this.#waiting--
+    this.#sending++
+    let after = item.delivery
+    this.#options.send(
+      item,
+      (ended, outcome) => {
+        after = ended
+        this.#sending--
+        this.#usedAt = performance.now()
+        this.#options.gate.end(outcome, isOwnType(item.delivery.type))
+        if (generation === this.#generation) this.#ended(key, item, ended)
+        this.pump()
+      },
+      () => {
+        if (generation === this.#generation) this.#checkpoint.settle(() => this.#account(key, item, after))
+      },
+    )
+  }
+
+  #ended(key: Key, item: Waiting, after: Delivery): void {
+    delete key.current
+    key.unsettled++
+    if (after.state !== "retrying") {
+      if (key.marked !== undefined) delete key.marked.head
+      return this.#list(key)
+    }
+    this.#mark(key, item.seq).head = after
+  }
+
+  /** The key goes by itself from now on, from this delivery. What was read of it waits in the log. */
+  #mark(key: Key, from: number): Marked {
+    const covers = key.queue.flatMap(({ entry }) => entry ?? [])
+    const until = key.queue.at(-1)?.seq ?? from
+    this.#waiting -= key.queue.length
+    key.queue = []
+    if (key.marked === undefined) {
+      key.marked = { from, until, reading: false, covers }
+      this.#marks.add(key)
+    } else key.marked.from = from
+    return key.marked
+  }
+
+  /** A key with more than its share, or too slow, goes by itself. */
+  #markAhead(key: Key): void {
+    if (key.marked !== undefined) return
+    const { current } = key
+    const first = current ?? key.queue[0]
+    if (first === undefined) return
+    const marked = this.#mark(key, key.queue[0]?.seq ?? first.seq + 1)
+    if (current?.entry !== undefined) marked.covers.push(current.entry)
+    this.#checkpoint.settle(() => {
+      if (key.marked === marked && marked.durable === undefined) this.#setMark(key, marked, { seq: first.seq })
+    })
+  }
+
+  #setMark(key: Key, marked: Marked, mark: Mark): void {
+    marked.durable = mark
+    this.#checkpoint.mark(key.name, mark)
+    for (const entry of marked.covers) entry.done = true
+    marked.covers = []
+  }
+
+  /** What an outcome means for the next checkpoint. */
+  #account(key: Key, item: Waiting, after: Delivery): void {
+    key.unsettled--
+    if (item.entry !== undefined) item.entry.done = true
+    const { marked } = key
+    if (marked !== undefined) {
+      const mark: Mark = after.state === "retrying" ? { seq: item.seq, delivery: after } : { seq: item.seq + 1 }
+      if (marked.durable === undefined || mark.seq >= marked.durable.seq) this.#setMark(key, marked, mark)
+      this.#caughtUp(key)
+    } else if (key.queue.length === 0 && key.current === undefined && key.unsettled === 0) this.#keys.delete(key.name)
+  }
+
+  /** A marked key that has nothing left before the lane's place goes with the lane again. */
+  #caughtUp(key: Key): void {
+    if (!hasCaughtUp(key)) return
+    this.#marks.delete(key)
+    this.#keys.delete(key.name)
+    this.#checkpoint.mark(key.name, undefined)
+  }
+
+  /** A window that is full behind an attempt that takes long, with most of it done: the others go on without that key. */
+  #unblock(): void {
+    const hole = this.#checkpoint.hole()
+    if (hole === undefined) return
+    for (const key of this.#keys.values()) if (key.current?.seq === hole) return this.#markAhead(key)
+  }
+
+  async #sweep(): Promise<void> {
+    const { log, warn } = this.#options
+    try {
+      const quiet = performance.now() - this.#usedAt > limits.orderedClearMs
+      if (
+        quiet &&
+        this.#keys.size === 0 &&
+        this.#checkpoint.length === 0 &&
+        this.#cursor >= this.#known &&
+        !this.#reading
+      ) {
+        const cleared = this.#known
+        await log.clear(this.#cursor)
+        if (this.#known !== cleared) return
+        this.#forget()
+        this.#known = 0
+        return
+      }
+      let below = this.#checkpoint.floor() + 1
+      for (const { marked } of this.#marks) below = Math.min(below, marked?.durable?.seq ?? below)
+      if (below <= this.#sweptTo + 1) return
+      await log.sweep(below)
+      this.#sweptTo = below - 1
+    } catch (cause) {
+      warn(`removing what is done: ${String(cause)}`)
+    }
+  }
+}

@@ -1,0 +1,278 @@
+/**
+ * The states of connections' circuits, shared by all replicas: kept in a bucket, watched by everyone, changed by whoever owns the lane
+ * or by a person. Each change is one decision over the state before it (the write is refused if that is no longer the last one), then
+ * a history record and an event of the workspace; both carry the change's sequence as their id, so that telling them again is harmless.
+ */
+import { AckPolicy, DeliverPolicy } from "@nats-io/jetstream"
+import { nanos, nuid } from "@nats-io/nats-core"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import { limits } from "../config/defaults.ts"
+import {
+  changeOf,
+  connectionEventType,
+  type ConnectionChanged,
+  type ConnectionRef,
+  type ConnectionState,
+} from "../model/connection-state.ts"
+import { LogUnavailable } from "../model/errors.ts"
+import { encodeEvent } from "../model/event.ts"
+import { makeStoredEventId } from "../model/ids.ts"
+import type { ConnectionRecord } from "../model/record.ts"
+import { Health } from "../observe/health.ts"
+import { supervise } from "../observe/supervise.ts"
+import { errorCodes, publishBatch, type Message } from "./batch.ts"
+import { Nats, reasonOf, type NatsShape } from "./connection.ts"
+import { openPull } from "./pull.ts"
+import { createdHeader } from "./stored.ts"
+import { streams, subjects } from "./topology.ts"
+
+/** What a state becomes; `undefined`: it stays as it is. */
+export type Decide = (before: ConnectionState | undefined) => ConnectionState | undefined
+
+type Listener = (ref: ConnectionRef, state: ConnectionState) => void
+
+/** Changes connections' states, without watching them: for commands. */
+export class ConnectionSwitch extends Context.Service<
+  ConnectionSwitch,
+  {
+    /** Decides over the state as it is now, and tells history and workspace. Gives the state that then holds. */
+    readonly change: (ref: ConnectionRef, decide: Decide) => Effect.Effect<ConnectionState | undefined, LogUnavailable>
+    readonly read: (ref: ConnectionRef) => Effect.Effect<ConnectionState | undefined, LogUnavailable>
+  }
+>()("meshes/ConnectionSwitch") {
+  static readonly layer = Layer.effect(
+    ConnectionSwitch,
+    Effect.map(Nats, (nats) =>
+      ConnectionSwitch.of({
+        change: (ref, decide) => attempt(`changing ${nameOf(ref)}`, () => change(nats, ref, decide)),
+        read: (ref) => attempt(`reading ${nameOf(ref)}`, async () => (await read(nats, ref))?.state),
+      }),
+    ),
+  )
+}
+
+/** The states of all connections as they change. */
+export class ConnectionStates extends Context.Service<
+  ConnectionStates,
+  {
+    /** `undefined`: closed, and never anything else. */
+    readonly get: (ref: ConnectionRef) => ConnectionState | undefined
+    /** Called on each change; gives back how to stop that. */
+    readonly listen: (listener: Listener) => () => void
+    /** As `ConnectionSwitch.change`, for what must be done some time: tries until the log is there. */
+    readonly change: (ref: ConnectionRef, decide: Decide) => void
+  }
+>()("meshes/ConnectionStates") {
+  /** Built when all states are known. */
+  static readonly layer = Layer.effect(
+    ConnectionStates,
+    Effect.gen(function* () {
+      const nats = yield* Nats
+      const states = new Map<string, ConnectionState>()
+      const listeners = new Set<Listener>()
+      const known = yield* Deferred.make<void>()
+      const note = (ref: ConnectionRef, state: ConnectionState) => {
+        states.set(nameOf(ref), state)
+        for (const listener of listeners) listener(ref, state)
+      }
+      const health = yield* Health
+      health.expect("connections")
+      yield* Effect.forkScoped(supervise("connections", watch(nats, note, known)))
+      yield* Deferred.await(known)
+      const tails = new Map<string, Promise<void>>()
+      return {
+        get: (ref) => states.get(nameOf(ref)),
+        listen: (listener) => {
+          listeners.add(listener)
+          return () => void listeners.delete(listener)
+        },
+        change: (ref, decide) => {
+          // One after the other: the log has a connection's changes in the order in which they were decided.
+          const name = nameOf(ref)
+          const tail = (tails.get(name) ?? Promise.resolve()).then(() => changeInTheEnd(nats, ref, decide))
+          tails.set(name, tail)
+          void tail.then(() => {
+            if (tails.get(name) === tail) tails.delete(name)
+          })
+        },
+      }
+    }),
+  )
+}
+
+const changeInTheEnd = async (nats: NatsShape, ref: ConnectionRef, decide: Decide): Promise<void> => {
+  for (;;) {
+    try {
+      await change(nats, ref, decide)
+      return
+    } catch {
+      if (nats.nc.isClosed()) return
+      await new Promise((resolve) => setTimeout(resolve, limits.natsReconnectWaitMs))
+    }
+  }
+}
+
+const nameOf = ({ workspace, connection }: ConnectionRef): string => `${workspace}/${connection}`
+
+const attempt = <A>(operation: string, run: () => Promise<A>): Effect.Effect<A, LogUnavailable> =>
+  Effect.tryPromise({
+    try: run,
+    catch: (cause) => new LogUnavailable({ operation, reason: reasonOf(cause), stored: "unknown" }),
+  })
+
+const read = async (nats: NatsShape, { workspace, connection }: ConnectionRef) => {
+  const subject = subjects.connection(workspace, connection)
+  const message = await nats.jsm.direct.getMessage(streams.connections, { last_by_subj: subject })
+  return message === null ? undefined : { seq: message.seq, state: message.json<ConnectionState>() }
+}
+
+const change = async (nats: NatsShape, ref: ConnectionRef, decide: Decide): Promise<ConnectionState | undefined> => {
+  for (;;) {
+    const before = await read(nats, ref)
+    const after = decide(before?.state)
+    if (after === undefined) return before?.state
+    const result = await publishBatch(nats.nc, [
+      {
+        subject: subjects.connection(ref.workspace, ref.connection),
+        body: Buffer.from(JSON.stringify(after)),
+        headers: `Nats-Expected-Last-Subject-Sequence: ${before?.seq ?? 0}\r\n`,
+      },
+    ])
+    if (result._tag === "Stored") {
+      await tell(nats, ref, before?.state.state ?? "closed", after, result.lastSeq)
+      return after
+    }
+    // Somebody was faster: decide over what is there now.
+    if (result._tag === "Refused" && result.code === errorCodes.wrongLastSequence) continue
+    throw new Error(result.reason)
+  }
+}
+
+/** @param seq the change's sequence in the bucket: what makes its record and its event the same when they are told again */
+const tell = async (
+  nats: NatsShape,
+  ref: ConnectionRef,
+  from: ConnectionState["state"],
+  after: ConnectionState,
+  seq: number,
+): Promise<void> => {
+  const happened = changeOf(from, after.state)
+  if (happened === undefined) return
+  await store(
+    nats,
+    recordMessage(
+      { ...ref, from, to: after.state, at: after.at, reason: after.reason, by: after.by },
+      `connection.${seq}`,
+    ),
+  )
+  if (after.quiet === true) return
+  const id = makeStoredEventId(seq, after.at)
+  const type = connectionEventType(happened)
+  const payload: ConnectionChanged = {
+    connection: ref.connection,
+    state: after.state,
+    reason: after.reason,
+    by: after.by,
+  }
+  await store(nats, {
+    subject: subjects.event(ref.workspace, type),
+    body: encodeEvent({
+      id,
+      type,
+      workspace: ref.workspace,
+      resource: "connection",
+      resource_id: ref.connection,
+      time: new Date(after.at).toISOString(),
+      source: "meshes",
+      payload: { ...payload },
+    }),
+    headers: `Nats-Msg-Id: ${ref.workspace}/${id}\r\nMeshes-Envelope: 1\r\n${createdHeader}: ${after.at}\r\n`,
+  })
+}
+
+const recordMessage = (record: Omit<ConnectionRecord, "kind">, id: string): Message => ({
+  subject: subjects.history("operate"),
+  body: Buffer.from(JSON.stringify([{ kind: "connection.changed", ...record } satisfies ConnectionRecord])),
+  headers: `Nats-Msg-Id: ${id}\r\n`,
+})
+
+const store = async (nats: NatsShape, message: Message): Promise<void> => {
+  for (let delay: number = limits.restartDelayMs; ; delay = Math.min(delay * 2, limits.restartDelayMaxMs)) {
+    if ((await publishBatch(nats.nc, [message]))._tag === "Stored") return
+    if (nats.nc.isClosed()) throw new Error("the connection to NATS was closed")
+    await new Promise((resolve) => setTimeout(resolve, delay))
+  }
+}
+
+/** The last state of each connection, then every change. Ends when one was lost on the way. */
+const watch = (
+  nats: NatsShape,
+  note: (ref: ConnectionRef, state: ConnectionState) => void,
+  known: Deferred.Deferred<void>,
+) =>
+  Effect.gen(function* () {
+    const health = yield* Health
+    const consumer = `watcher-${nuid.next()}`
+    const { num_pending } = yield* Effect.acquireRelease(
+      attempt("watching connections", () =>
+        nats.jsm.consumers.add(streams.connections, {
+          name: consumer,
+          ack_policy: AckPolicy.None,
+          filter_subject: subjects.connection("*", "*"),
+          deliver_policy: DeliverPolicy.LastPerSubject,
+          mem_storage: true,
+          num_replicas: 1,
+          inactive_threshold: nanos(limits.pullExpiresMs * 2),
+        }),
+      ),
+      () =>
+        Effect.promise(async () => {
+          if (nats.connected()) await nats.jsm.consumers.delete(streams.connections, consumer).catch(() => false)
+        }),
+    )
+    let left = num_pending
+    let expected = 1
+    const all = () => {
+      health.beat("connections")
+      Deferred.doneUnsafe(known, Effect.void)
+    }
+    const gone = yield* Deferred.make<string>()
+    const pull = yield* Effect.acquireRelease(
+      Effect.sync(() =>
+        openPull(nats, {
+          stream: streams.connections,
+          consumer,
+          window: limits.readerPrefetch,
+          onMessage: (message) => {
+            if (message.consumerSeq !== expected)
+              Deferred.doneUnsafe(gone, Effect.succeed("a change was lost on the way"))
+            expected = message.consumerSeq + 1
+            const [workspace, connection] = message.subject.split(".").slice(-2)
+            try {
+              const state = JSON.parse(Buffer.from(message.data).toString()) as ConnectionState
+              note({ workspace: workspace!, connection: connection! }, state)
+            } catch {
+              // Nothing of ours.
+            }
+            pull.done(1)
+            if (--left === 0) all()
+          },
+          onGone: (reason) => Deferred.doneUnsafe(gone, Effect.succeed(reason)),
+        }),
+      ),
+      (open) => Effect.sync(() => open.close()),
+    )
+    if (left === 0) all()
+    for (;;) {
+      const end = yield* Deferred.await(gone).pipe(Effect.timeoutOption(limits.idleCheckMs))
+      if (Option.isSome(end)) {
+        return yield* new LogUnavailable({ operation: "watching connections", reason: end.value, stored: "no" })
+      }
+      // The server speaks every two seconds: a silent one is no progress.
+      if (performance.now() - pull.heardAt() < limits.loopSilenceMs / 2) health.beat("connections")
+    }
+  }).pipe(Effect.scoped)
