@@ -55,10 +55,14 @@ const templateOf = (shape: Shape): Template | undefined => {
 
 const makeExpression = (source: string, { paths, direct, interpret }: Template, constants: Constants): Expression => {
   const ask = async (scope: unknown): Promise<unknown> => {
-    try {
-      return plain(await interpret(scope, constants))
-    } catch (cause) {
-      throw new Error(describe(source, cause), { cause })
+    for (let tries = 1; ; tries++) {
+      try {
+        return plain(await interpret(scope, constants))
+      } catch (cause) {
+        // The time is the clock's: a machine that stood still meanwhile must not decide whether a rule matches.
+        if (timedOut(cause) && tries < limits.expressionTries) continue
+        throw new Error(describe(source, cause), { cause })
+      }
     }
   }
   if (direct === undefined) return { source, paths, evaluate: ask }
@@ -72,6 +76,9 @@ const makeExpression = (source: string, { paths, direct, interpret }: Template, 
   }
   return { source, paths, evaluate }
 }
+
+/** By JSONata's code for its time guard. */
+const timedOut = (cause: unknown): boolean => (cause as { readonly code?: unknown } | null)?.code === "D1012"
 
 /** JSONata's lists carry marks of its own, and a result may be a function: neither is JSON. */
 const plain = (value: unknown): unknown => {
