@@ -36,13 +36,21 @@ const kinds: { readonly [kind: string]: Kind } = {
     }
   },
   "nats-server killed": ({ nats }) => ({ what: "", strike: () => nats.kill("SIGKILL"), heal: nats.restart }),
-  "clock jumps": ({ replicas }, random) => {
+  // What is timed by the wall clock shows only when something has to wait: a destination flaps meanwhile.
+  "clock jumps": ({ replicas, links, flapping }, random) => {
     const replica = pick(replicas, random)
     const seconds = random() < 0.5 ? -3600 : 3600
+    const connection = pick([...links.keys()], random)
     return {
-      what: `${replica.name} by ${seconds} s`,
-      strike: () => replica.clock.set(seconds),
-      heal: () => replica.clock.set(0),
+      what: `${replica.name} by ${seconds} s, while ${connection} flaps`,
+      strike: async () => {
+        await replica.clock.set(seconds)
+        flapping.add(connection)
+      },
+      heal: async () => {
+        flapping.delete(connection)
+        await replica.clock.set(0)
+      },
     }
   },
   "destination flaps": ({ links, flapping }, random) => {
