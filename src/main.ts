@@ -105,7 +105,8 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
     }),
   )
 
-const embedded = ({ settings, progress }: RuntimeOptions) =>
+/** The server that is started when no NATS URL is configured. */
+export const embedded = ({ settings, progress }: Pick<RuntimeOptions, "settings" | "progress">) =>
   embeddedServer({
     dataDir: settings.dataDir,
     ...(settings.natsServer === undefined ? {} : { configured: settings.natsServer }),

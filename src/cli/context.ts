@@ -37,6 +37,7 @@ export const settingsOf = (flags: {
   readonly config: string | undefined
   readonly port?: number
   readonly host?: string
+  readonly workers?: number
 }) => {
   const { config, ...rest } = flags
   const given: SettingsFlags = config === undefined ? rest : { ...rest, config }

@@ -2,6 +2,7 @@
  * The command line: one file a command, put together here, with one place that says how each kind of failure is told and which exit
  * status it has (CONTRACT §6).
  */
+import cluster from "node:cluster"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -55,8 +56,13 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
     void Effect.runPromise(Fiber.interrupt(fiber))
   })
 }
-// A reader that left (`| head`) is no error.
-process.stdout.on("error", (cause: NodeJS.ErrnoException) => process.exit(cause.code === "EPIPE" ? 0 : 1))
+if (cluster.isWorker) {
+  // What reads a worker is its primary. A worker hears of its end otherwise, and then ends in order.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined)
+} else {
+  // A reader that left (`| head`) is no error.
+  process.stdout.on("error", (cause: NodeJS.ErrnoException) => process.exit(cause.code === "EPIPE" ? 0 : 1))
+}
 const exit = await Effect.runPromise(Fiber.await(fiber))
 process.exitCode = statusOf(exit)
 // Everything is closed by now; what is left (a library's timer) must not hold the process.

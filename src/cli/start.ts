@@ -1,6 +1,7 @@
 /**
  * `meshes start`: the runtime, until it is told to end.
  */
+import { randomUUID } from "node:crypto"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
@@ -8,6 +9,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import { hashKeys } from "../accounts/keys.ts"
 import { readSecret } from "../config/secrets.ts"
+import { workersProblem } from "../config/settings.ts"
 import { runtime, type Ready } from "../main.ts"
 import { otlpLayer } from "../observe/otlp.ts"
 import * as Layer from "effect/Layer"
@@ -17,6 +19,8 @@ import { good, note, print, printJson, startProgress } from "./output.ts"
 import { leaveNote, removeNote } from "./running.ts"
 import { secretIssues } from "./secret-issues.ts"
 import { countsOf, showIssues } from "./validate.ts"
+import { tellPrimary, workerNumber, workerRuntime } from "./worker.ts"
+import { workers } from "./workers.ts"
 
 export const listenFlags = {
   port: Flag.Int("port").pipe(
@@ -34,23 +38,43 @@ export const listenFlags = {
   ),
 }
 
+const workersFlag = Flag.Int("workers").pipe(
+  Flag.filter(
+    (workers) => workersProblem(workers) === undefined,
+    (workers) => workersProblem(workers) ?? "",
+  ),
+  Flag.optional,
+  Flag.withDescription(
+    "Processes that share the port and the work (MESHES_WORKERS; default 1): as many as there are cores",
+  ),
+)
+
 export const start = Command.make(
   "start",
-  listenFlags,
-  Effect.fn(function* ({ port, host }) {
+  { ...listenFlags, workers: workersFlag },
+  Effect.fn(function* ({ port, host, workers: count }) {
     const { config, json } = yield* shared
     const settings = yield* settingsOf({
       config,
       ...(Option.isSome(port) ? { port: port.value } : {}),
       ...(Option.isSome(host) ? { host: host.value } : {}),
+      ...(Option.isSome(count) ? { workers: count.value } : {}),
     })
+    const worker = workerNumber()
     const plan = yield* planOf(settings)
     // A connection without its secret fails by itself and can be mended while the others work; a key that is missing would lock out.
-    const missing = secretIssues(plan, process.env)
+    const missing = worker === undefined ? secretIssues(plan, process.env) : []
     if (missing.length > 0)
       showIssues({ subject: "secrets (deliveries to these connections will fail)", issues: missing })
     const keys = hashKeys(plan.declaredKeys ?? [], settings.keys, (name) => readSecret(name, process.env))
     if (Result.isFailure(keys)) return yield* new InvalidInput({ subject: "keys", issues: keys.failure })
+    const telemetry = Layer.provideMerge(
+      otlpLayer(settings.otlpEndpoint, worker === undefined ? undefined : randomUUID()),
+      logLayer(settings.logLevel, json),
+    )
+    const common = { settings, plan, keys: keys.success }
+    const here = { ...common, env: process.env, print: json ? printLine : print }
+    if (worker !== undefined) return yield* Effect.provide(workerRuntime(here), telemetry)
     const progress = startProgress()
     const onReady = (ready: Ready) =>
       Effect.gen(function* () {
@@ -72,28 +96,27 @@ export const start = Command.make(
           note("  set MESHES_ADMIN_KEY to keep one")
         }
       })
-    yield* runtime({
-      settings,
-      plan,
-      keys: keys.success,
-      env: process.env,
-      onReady,
-      progress: progress.say,
-      print: json ? (line) => printJson({ event: "printed", line }) : print,
-    }).pipe(
+    const running =
+      settings.workers === 1
+        ? runtime({ ...here, onReady, progress: progress.say })
+        : workers({ ...common, onReady, progress: progress.say, json })
+    yield* running.pipe(
       Effect.ensuring(
         Effect.promise(() => {
           progress.stop()
           return removeNote(settings.dataDir)
         }),
       ),
-      Effect.provide(Layer.provideMerge(otlpLayer(settings.otlpEndpoint), logLayer(settings.logLevel, json))),
+      Effect.provide(telemetry),
     )
-  }),
+  }, tellPrimary),
 ).pipe(
   Command.withDescription("Run the runtime: accept, route and deliver events"),
   Command.withExamples([
     { command: "meshes start", description: "With meshes.config.ts, on port 4400" },
     { command: "meshes start --port 0 --json", description: "Any port; prints a JSON line when ready" },
+    { command: "meshes start --workers 4", description: "Four processes on one port, to use four cores" },
   ]),
 )
+
+const printLine = (line: string): void => printJson({ event: "printed", line })

@@ -79,7 +79,19 @@ const checkSettings = (check: Checker, { connector, settings }: Connection, path
     return undefined
   }
   for (const issue of connector.check?.(decoded.success) ?? []) check.note([...path, ...issue.path], issue.message)
-  return decoded.success
+  return sameContent(settings, decoded.success) ? settings : decoded.success
+}
+
+/** Whether decoding changed nothing: then the config's own object, which is there anyway, serves as well as the copy. */
+const sameContent = (a: unknown, b: unknown): boolean => {
+  if (Object.is(a, b)) return true
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false
+  if (Object.getPrototypeOf(a) !== Object.getPrototypeOf(b)) return false
+  const keys = Object.keys(a)
+  return (
+    keys.length === Object.keys(b).length &&
+    keys.every((key) => Object.hasOwn(b, key) && sameContent((a as any)[key], (b as any)[key]))
+  )
 }
 
 /** The schema's message with the value, unless that may be a secret somebody wrote into the config. */
@@ -111,7 +123,9 @@ const checkRateLimit = (check: Checker, value: unknown, path: Path): ConnectionP
   if (rate === undefined) return undefined
   const limit = check.number(rate["limit"], [...path, "limit"], { min: 1, max: limits.rateLimitMax })
   const perMs = check.duration(rate["per"], [...path, "per"], limits.rateLimitPerMaxMs)
-  return limit === undefined || perMs === undefined ? undefined : { limit, perMs }
+  return limit === undefined || perMs === undefined
+    ? undefined
+    : check.shared(`rate ${limit} ${perMs}`, { limit, perMs })
 }
 
 const checkOrdering = (check: Checker, value: unknown, path: Path, compiler: Compiler): ConnectionPlan["ordering"] => {
@@ -157,11 +171,12 @@ export const checkRetry = (check: Checker, value: unknown, path: Path, base: Ret
   const maxMs = limits.retryWaitMaxMs
   const of = <A>(key: string, read: (value: unknown, path: Path) => A | undefined, otherwise: A): A =>
     given[key] === undefined ? otherwise : (read(given[key], [...path, key]) ?? otherwise)
-  return {
+  const retry = {
     attempts: of("attempts", (v, p) => check.number(v, p, { min: 1, max: limits.retryAttemptsMax }), base.attempts),
     initialMs: of("initial", (v, p) => check.duration(v, p, maxMs), base.initialMs),
     factor: of("factor", (v, p) => check.number(v, p, { min: 1, max: 100, whole: false }), base.factor),
     maxMs: of("max", (v, p) => check.duration(v, p, maxMs), base.maxMs),
     jitter: of("jitter", (v, p) => check.number(v, p, { min: 0, max: 1, whole: false }), base.jitter),
   }
+  return check.shared(`retry ${Object.values(retry).join(" ")}`, retry)
 }

@@ -6,7 +6,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { AnyAction } from "../model/connector.ts"
 import { eventTypeLengthMax, eventTypePattern, namePattern, resourcePattern, type EventType } from "../model/ids.ts"
-import { checkPaths } from "./check-paths.ts"
+import { checkPaths, isRight, type Schemas } from "./check-paths.ts"
 import { checkRetry } from "./check-connection.ts"
 import { hint, shown, type Checker, type Path } from "./check-shape.ts"
 import { limits } from "./defaults.ts"
@@ -39,7 +39,8 @@ export const checkRule = (
   }
   const rule = check.object(value, path, ["on", "when", "actions"])
   if (rule === undefined) return undefined
-  const on = checkOn(check, rule["on"], [...path, "on"], around)
+  const patterns = checkOn(check, rule["on"], [...path, "on"], around)
+  const on = check.shared(patterns.join(","), patterns)
   const schemas = schemasOf(on, around.types)
   const when = checkWhen(check, rule["when"], [...path, "when"], around.compiler, schemas)
   const actions = check.list(rule["actions"], [...path, "actions"]) ?? []
@@ -84,19 +85,28 @@ const checkOn = (check: Checker, value: unknown, path: Path, { types }: RuleSurr
   })
 }
 
-/** The schemas of the payloads that a rule can meet; `undefined` when it can meet one without. */
-const schemasOf = (
-  on: ReadonlyArray<string>,
-  types: RuleSurroundings["types"],
-): ReadonlyArray<JsonSchema> | undefined => {
-  const schemas: Array<JsonSchema> = []
+const schemasKnown = new WeakMap<RuleSurroundings["types"], Map<ReadonlyArray<string>, Schemas | undefined>>()
+
+/**
+ * The schemas of the payloads that a rule can meet; `undefined` when it can meet one without. The same list for the same types and
+ * patterns.
+ */
+const schemasOf = (on: ReadonlyArray<string>, types: RuleSurroundings["types"]): Schemas | undefined => {
+  let known = schemasKnown.get(types)
+  if (known === undefined) schemasKnown.set(types, (known = new Map()))
+  if (!known.has(on)) known.set(on, collectSchemas(on, types))
+  return known.get(on)
+}
+
+const collectSchemas = (on: ReadonlyArray<string>, types: RuleSurroundings["types"]): Schemas | undefined => {
+  const found: Array<JsonSchema> = []
   for (const pattern of on) {
     if (!types.has(pattern)) return undefined
     const schema = types.get(pattern)
     if (schema === undefined) return undefined
-    schemas.push(schema)
+    found.push(schema)
   }
-  return schemas.length === 0 ? undefined : schemas
+  return found.length === 0 ? undefined : found
 }
 
 const checkWhen = (
@@ -104,7 +114,7 @@ const checkWhen = (
   value: unknown,
   path: Path,
   compiler: Compiler,
-  schemas: ReadonlyArray<JsonSchema> | undefined,
+  schemas: Schemas | undefined,
 ): RulePlan["when"] => {
   if (value === undefined) return undefined
   const when = check.object(value, path, ["resource", "resource_id", "tags", "expression"])
@@ -117,7 +127,8 @@ const checkWhen = (
   const compiled = source === undefined ? undefined : compiler.expression(source)
   if (compiled !== undefined && Result.isFailure(compiled)) check.note([...path, "expression"], compiled.failure)
   const expression = compiled !== undefined && Result.isSuccess(compiled) ? compiled.success : undefined
-  if (expression !== undefined) checkPaths(check, expression, [...path, "expression"], schemas)
+  if (expression !== undefined && !isRight(expression, schemas))
+    checkPaths(check, expression, [...path, "expression"], schemas)
   return {
     ...(resource === undefined ? {} : { resource }),
     ...(resource_id === undefined ? {} : { resource_id }),
@@ -132,19 +143,29 @@ const checkResource = (check: Checker, value: unknown, path: Path): string | und
   return check.note(path, `${shown(text)} is no resource: 1 to 64 of letters, digits, ".", "_", ":" and "-"`)
 }
 
+/** `undefined`: it is not there, or there and wrong. */
+const findConnection = (
+  check: Checker,
+  name: unknown,
+  path: Path,
+  { connections, broken }: RuleSurroundings,
+): ConnectionPlan | undefined => {
+  const found = connections.get(name as string)
+  if (found === undefined) check.reference(name, path, "connection", [...connections.keys(), ...broken])
+  return found
+}
+
 const checkAction = (
   check: Checker,
   index: number,
   value: unknown,
   path: Path,
   around: RuleSurroundings,
-  schemas: ReadonlyArray<JsonSchema> | undefined,
+  schemas: Schemas | undefined,
 ): ActionPlan | undefined => {
   const action = check.object(value, path, ["connection", "action", "map", "retry"])
   if (action === undefined) return undefined
-  const known = [...around.connections.keys(), ...around.broken]
-  const name = check.reference(action["connection"], [...path, "connection"], "connection", known)
-  const connection = name === undefined ? undefined : around.connections.get(name)
+  const connection = findConnection(check, action["connection"], [...path, "connection"], around)
   const map =
     action["map"] === undefined ? undefined : checkMap(check, action["map"], [...path, "map"], around.compiler, schemas)
   // Of a connection that is wrong or not there nothing more can be said.
@@ -184,15 +205,16 @@ const checkMap = (
   value: unknown,
   path: Path,
   compiler: Compiler,
-  schemas: ReadonlyArray<JsonSchema> | undefined,
+  schemas: Schemas | undefined,
 ): Mapping | undefined => {
   const compiled = compiler.mapping(value)
   if (Result.isFailure(compiled)) {
     for (const issue of compiled.failure) check.note([...path, ...issue.path], issue.message)
     return undefined
   }
-  for (const { path: place, expression } of compiled.success.expressions) {
-    checkPaths(check, expression, [...path, ...place], schemas)
+  const { expressions, paths } = compiled.success
+  for (let i = 0; i < expressions.length; i++) {
+    if (!isRight(expressions[i]!, schemas)) checkPaths(check, expressions[i]!, [...path, ...paths[i]!], schemas)
   }
   return compiled.success
 }
@@ -213,6 +235,9 @@ const inputSchemaOf = (action: AnyAction): JsonSchema | undefined => {
   return inputs.get(action)
 }
 
+/** Fields that were looked for in an action's input, and are there. */
+const fieldsTaken = new WeakMap<AnyAction, Set<string>>()
+
 /** The fields that a mapping makes are the action's, the required ones among them. */
 const checkMapFields = (check: Checker, action: AnyAction, map: unknown, path: Path): void => {
   const schema = inputSchemaOf(action)
@@ -225,9 +250,13 @@ const checkMapFields = (check: Checker, action: AnyAction, map: unknown, path: P
   )
     return
   const keys = Object.keys(map)
+  let taken = fieldsTaken.get(action)
+  if (taken === undefined) fieldsTaken.set(action, (taken = new Set()))
   for (const key of keys) {
+    if (taken.has(key)) continue
     const unknown = unknownField(schema, key.split("."))
-    if (unknown !== undefined) check.note([...path, key], `the action takes no "${key}"${hint(key, unknown.known)}`)
+    if (unknown === undefined) taken.add(key)
+    else check.note([...path, key], `the action takes no "${key}"${hint(key, unknown.known)}`)
   }
   for (const required of (schema["required"] as ReadonlyArray<string> | undefined) ?? []) {
     if (!keys.some((key) => key === required || key.startsWith(`${required}.`))) {

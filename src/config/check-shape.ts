@@ -38,10 +38,19 @@ export const hint = (name: string, known: ReadonlyArray<string>): string => {
 
 export class Checker {
   readonly issues: Array<Issue> = []
+  readonly #shared = new Map<string, object>()
 
   note(path: Path, message: string): undefined {
     this.issues.push({ path, message })
     return undefined
+  }
+
+  /** One object for all that are made of the same: of a loop's workspaces, most are. @param content all that `made` holds */
+  shared<A extends object>(content: string, made: A): A {
+    const known = this.#shared.get(content)
+    if (known !== undefined) return known as A
+    this.#shared.set(content, made)
+    return made
   }
 
   /** An object; unknown keys are noted where `keys` are given. */

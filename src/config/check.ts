@@ -2,8 +2,9 @@
  * From the value that a config file exports to the plan that the runtime works by, or to all that is wrong with it. Nothing is taken on
  * trust: a config may come from plain JavaScript.
  */
-import { hash } from "node:crypto"
+import { createHash } from "node:crypto"
 import * as Result from "effect/Result"
+import type { Connection } from "../model/connector.ts"
 import type { Issue } from "../model/errors.ts"
 import {
   eventTypeLengthMax,
@@ -193,30 +194,70 @@ const checkWorkspace = (
   if (declaredRules.length > limits.rulesPerWorkspace) {
     check.note([...path, "rules"], `${declaredRules.length} rules, at most ${limits.rulesPerWorkspace} are allowed`)
   }
-  const fields = new Map([...types].map(([type, plan]) => [type, plan.fields]))
+  const surroundings = { types: fieldsOf(types), connections, broken, compiler: around.compiler }
   for (const [name, rule] of declaredRules) {
-    const plan = checkRule(check, name, rule, [...path, "rules", name], {
-      types: fields,
-      connections,
-      broken,
-      compiler: around.compiler,
-    })
+    const plan = checkRule(check, name, rule, [...path, "rules", name], surroundings)
     if (plan !== undefined) rules.push(plan)
   }
   if (check.issues.length > before) return undefined
   return { id, ...(account === undefined ? {} : { account }), tags: texts, eventTypes: types, connections, rules }
 }
 
+const fields = new WeakMap<Types, ReadonlyMap<EventType, JsonSchema | undefined>>()
+
+/** Most workspaces have the shared types and no others: one map for them all. */
+const fieldsOf = (types: Types): ReadonlyMap<EventType, JsonSchema | undefined> => {
+  let known = fields.get(types)
+  if (known === undefined) {
+    known = new Map([...types].map(([type, plan]) => [type, plan.fields]))
+    fields.set(types, known)
+  }
+  return known
+}
+
 /** The same config gives the same revision, on every machine: its content as JSON, connectors by name, schemas by their JSON form. */
 const revisionOf = (config: unknown): string => {
-  const text = JSON.stringify(config, function (this: unknown, key, value: unknown) {
-    if ((this as { readonly _tag?: unknown })._tag === "Connection" && key === "connector")
-      return (value as { readonly name?: string } | undefined)?.name
-    if (key === "schema") {
-      const compiled = compileSchema(value)
-      return Result.isSuccess(compiled) ? (compiled.success.fields ?? "opaque") : "none"
+  const digest = createHash("sha256")
+  // A workspace at a time: the whole text of a large config would be hundreds of megabytes.
+  const text = objectText(config, (key, value) => {
+    if (key === "eventTypes") return eventTypesText(value)
+    if (key !== "workspaces") return JSON.stringify(value)
+    for (const [id, workspace] of Object.entries(value as object)) {
+      digest.update(`${JSON.stringify(id)}:${workspaceText(workspace)},`)
     }
-    return value
+    return undefined
   })
-  return hash("sha256", text, "hex").slice(0, 12)
+  return digest.update(text).digest("hex").slice(0, 12)
 }
+
+const objectText = (value: unknown, textOf: (key: string, value: unknown) => string | undefined): string => {
+  let text = "{"
+  for (const [key, inner] of Object.entries(value ?? {})) {
+    const of = inner === undefined ? undefined : textOf(key, inner)
+    if (of !== undefined) text += `${text === "{" ? "" : ","}${JSON.stringify(key)}:${of}`
+  }
+  return `${text}}`
+}
+
+const workspaceText = (workspace: unknown): string =>
+  objectText(workspace, (key, value) =>
+    key === "eventTypes"
+      ? eventTypesText(value)
+      : key === "connections"
+        ? connectionsText(value)
+        : JSON.stringify(value),
+  )
+
+const eventTypesText = (types: unknown): string =>
+  objectText(types, (_, declaration) =>
+    objectText(declaration, (key, value) => {
+      if (key !== "schema") return JSON.stringify(value)
+      const compiled = compileSchema(value)
+      return JSON.stringify(Result.isSuccess(compiled) ? (compiled.success.fields ?? "opaque") : "none")
+    }),
+  )
+
+const connectionsText = (connections: unknown): string =>
+  objectText(connections, (_, connection) =>
+    JSON.stringify({ ...(connection as Connection), connector: (connection as Connection).connector.name }),
+  )

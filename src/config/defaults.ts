@@ -16,6 +16,7 @@ export const defaults = {
   dataDir: ".meshes",
   logLevel: "info",
   configFile: "meshes.config.ts",
+  workers: 1,
 } as const
 
 export const limits = {
@@ -65,6 +66,10 @@ export const limits = {
   expressionStack: 200,
   /** Compiled expressions that are kept for configs that repeat them. */
   expressionsRemembered: 100_000,
+  /** Parsed forms that expressions which differ in their constants share. */
+  templatesRemembered: 10_000,
+  /** Compiled mappings, and structures of mappings, that are kept for configs that repeat them. */
+  mappingsRemembered: 10_000,
   /** Characters of an expression's line shown with an error. */
   expressionShown: 120,
   expressionSequence: 10_000,
@@ -218,6 +223,12 @@ export const limits = {
   loopSilenceMs: 10 * second,
   shutdownMs: 20 * second,
   readyPollMs: 20,
+  /** Processes of one `meshes start`. */
+  workersMax: 64,
+  /** How long a worker may take to say how it is, before it is said not to be ready. */
+  workerAnswerMs: 2 * second,
+  /** What a worker prints of a line before it is passed on unfinished. */
+  workerLineBytes: 8 * mebibyte,
   natsReconnectWaitMs: 250,
   natsConnectTimeoutMs: 5 * second,
   /** How long `start` waits for a server that does not answer. */

@@ -22,8 +22,20 @@ export interface CompiledSchema {
   readonly fields?: JsonSchema
 }
 
-/** The schema made ready, or why it cannot be. */
+const compiled = new WeakMap<object, Result.Result<CompiledSchema, string>>()
+
+/** The schema made ready, or why it cannot be. The same schema gives the same object. */
 export const compileSchema = (schema: unknown): Result.Result<CompiledSchema, string> => {
+  if ((typeof schema !== "object" && typeof schema !== "function") || schema === null) return compile(schema)
+  let known = compiled.get(schema)
+  if (known === undefined) {
+    known = compile(schema)
+    compiled.set(schema, known)
+  }
+  return known
+}
+
+const compile = (schema: unknown): Result.Result<CompiledSchema, string> => {
   if (Schema.isSchema(schema)) return Result.succeed(effectSchema(schema as Schema.Codec<unknown, unknown>))
   if (isStandard(schema)) return Result.succeed(standardSchema(schema))
   if (typeof schema === "object" && schema !== null && !Array.isArray(schema)) return jsonSchema(schema)

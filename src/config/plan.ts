@@ -25,11 +25,9 @@ export interface Expression {
 /** A compiled mapping: makes an action's input from an event. Gives the value or a promise of it, as `Expression` does. */
 export interface Mapping {
   readonly evaluate: (scope: unknown) => unknown
-  /** The expressions in it, each with its place in the mapping. */
-  readonly expressions: ReadonlyArray<{
-    readonly path: ReadonlyArray<string | number>
-    readonly expression: Expression
-  }>
+  readonly expressions: ReadonlyArray<Expression>
+  /** Where each of the expressions stands in the mapping. */
+  readonly paths: ReadonlyArray<ReadonlyArray<string | number>>
 }
 
 /** Turns what a config says into what runs. Lives in `transform/`; the same source gives the same object. */

@@ -6,7 +6,7 @@ import { isAbsolute, resolve } from "node:path"
 import * as Result from "effect/Result"
 import { InvalidInput, type Issue } from "../model/errors.ts"
 import { hint } from "./check-shape.ts"
-import { defaults } from "./defaults.ts"
+import { defaults, limits } from "./defaults.ts"
 import { readVariable } from "./secrets.ts"
 
 export const logLevels = ["trace", "debug", "info", "warn", "error", "none"] as const
@@ -36,6 +36,8 @@ export interface Settings {
   readonly adminKey?: string
   readonly keys: ReadonlyArray<SettingsKey>
   readonly logLevel: LogLevel
+  /** Processes that share the port and the work. */
+  readonly workers: number
   /** Base URL of an OpenTelemetry collector that takes OTLP over HTTP. */
   readonly otlpEndpoint?: string
 }
@@ -45,6 +47,7 @@ export interface SettingsFlags {
   readonly config?: string
   readonly port?: number
   readonly host?: string
+  readonly workers?: number
 }
 
 /** Shorter ones could be guessed. */
@@ -88,6 +91,10 @@ export const loadSettings = (env: Environment, flags: SettingsFlags = {}): Resul
     const level = logLevels.find((one) => one === text.toLowerCase())
     return level === undefined ? `"${text}" is not a log level${hint(text, logLevels)}` : { value: level }
   })
+  const workers = checked("MESHES_WORKERS", (text) => {
+    const problem = workersProblem(text)
+    return problem === undefined ? { value: Number(text) } : problem
+  })
   const otlp = checked("OTEL_EXPORTER_OTLP_ENDPOINT", (text) =>
     /^https?:\/\//.test(text) && URL.canParse(text)
       ? { value: text }
@@ -109,9 +116,16 @@ export const loadSettings = (env: Environment, flags: SettingsFlags = {}): Resul
     ...(adminKey === undefined ? {} : { adminKey: adminKey.value }),
     keys: keys?.value ?? [],
     logLevel: logLevel?.value ?? defaults.logLevel,
+    workers: flags.workers ?? workers?.value ?? defaults.workers,
     ...(otlp === undefined ? {} : { otlpEndpoint: otlp.value }),
   })
 }
+
+/** What is wrong with a number of workers, if anything. */
+export const workersProblem = (given: string | number): string | undefined =>
+  /^\d{1,3}$/.test(`${given}`) && Number(given) >= 1 && Number(given) <= limits.workersMax
+    ? undefined
+    : `"${given}" is not a number of workers: 1 to ${limits.workersMax}`
 
 const natsUrlPattern = /^(?:nats|tls|ws|wss):\/\/[^\s,]+(?:,(?:nats|tls|ws|wss):\/\/[^\s,]+)*$/
 

@@ -16,14 +16,14 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as HttpApiScalar from "effect/http-api/HttpApiScalar"
 import * as Layer from "effect/Layer"
-import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
 import { isTagged } from "effect/Predicate"
 import type { Keys } from "../accounts/keys.ts"
 import type { CurrentPlan } from "../config/current-plan.ts"
 import { limits } from "../config/defaults.ts"
 import type { EventLog } from "../log/event-log.ts"
 import { Unusable } from "../model/errors.ts"
-import { Health } from "../observe/health.ts"
+import type { Health } from "../observe/health.ts"
+import { ownReport, Reporting } from "../observe/report.ts"
 import { Api } from "./api.ts"
 import { problem, problemResponse } from "./problem.ts"
 import { makePublisher } from "./publish.ts"
@@ -100,28 +100,25 @@ const events = HttpApiBuilder.group(Api, "events", (handlers) =>
 )
 
 const health = HttpApiBuilder.group(Api, "health", (handlers) =>
-  Effect.map(Effect.context<Health>(), (context) =>
-    handlers
+  Effect.gen(function* () {
+    const reporting = yield* Reporting
+    const report = reporting(ownReport(yield* Effect.context<Health>()))
+    return handlers
       .handleRaw("alive", () => Effect.succeed(HttpServerResponse.jsonUnsafe({ status: "ok" })))
-      .handleRaw("ready", () => Effect.sync(() => readiness(Context.get(context, Health))))
-      .handleRaw("metrics", () =>
-        Effect.map(PrometheusMetrics.format({ prefix: "meshes" }), (text) =>
-          HttpServerResponse.text(text, { contentType: "text/plain; version=0.0.4; charset=utf-8" }),
+      .handleRaw("ready", () =>
+        Effect.map(report.readiness, (readiness) =>
+          HttpServerResponse.jsonUnsafe(readiness, { status: readiness.ready ? 200 : 503 }),
         ),
-      ),
-  ),
+      )
+      .handleRaw("metrics", () =>
+        Effect.map(report.metrics, (text) =>
+          text === undefined
+            ? problemResponse(problem(503, "the process that knows the metrics of all workers does not answer"))
+            : HttpServerResponse.text(text, { contentType: "text/plain; version=0.0.4; charset=utf-8" }),
+        ),
+      )
+  }),
 )
-
-const readiness = (state: Health["Service"]): HttpServerResponse.HttpServerResponse => {
-  const ready = state.ready()
-  const loops = state.loops().map(({ name, alive, silentMs, failure }) => ({
-    name,
-    alive,
-    silent_ms: Number.isFinite(silentMs) ? Math.round(silentMs) : null,
-    failure,
-  }))
-  return HttpServerResponse.jsonUnsafe({ ready, loops }, { status: ready ? 200 : 503 })
-}
 
 const routes = Layer.mergeAll(
   HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(Layer.provide([events, health])),

@@ -7,43 +7,36 @@
  */
 import type jsonata from "jsonata"
 
-type Direct = (scope: unknown) => unknown
+/** @param constants in the order of their template (`template.ts`) */
+export type Direct = (scope: unknown, constants: ReadonlyArray<string | number>) => unknown
 
-/** Thrown inside when the interpreter must decide. One object: no stack is made. */
-const interpreterDecides = new Error("the interpreter decides")
+/** Which of the constants a node stands for; `undefined`: for the value that it holds. */
+export type ConstantOf = (node: unknown) => number | undefined
 
-/** The expression as a function, or `undefined` when it holds anything else. `interpret` is called where lists come up. */
-export const compileDirectly = (
-  ast: jsonata.ExprNode,
-  interpret: (scope: unknown) => Promise<unknown>,
-): Direct | undefined => {
-  const direct = compileNode(ast)
-  if (direct === undefined) return undefined
-  return (scope) => {
-    try {
-      return direct(scope)
-    } catch (cause) {
-      if (cause === interpreterDecides) return interpret(scope)
-      throw cause
-    }
-  }
-}
+/** Thrown when the interpreter must decide. One object: no stack is made. */
+export const interpreterDecides = new Error("the interpreter decides")
 
-const compileNode = (node: any): Direct | undefined => {
+/** The expression as a function, or `undefined` when it holds anything else. The function throws `interpreterDecides` where lists come up. */
+export const compileDirectly = (ast: jsonata.ExprNode, constantOf: ConstantOf): Direct | undefined =>
+  compileNode(ast, constantOf)
+
+const compileNode = (node: any, constantOf: ConstantOf): Direct | undefined => {
   if (node.group !== undefined || node.stages !== undefined || node.predicate !== undefined || node.keepArray === true)
     return undefined
   switch (node.type) {
     case "string":
     case "number":
-      return () => node.value
-    case "value":
-      return () => node.value
+    case "value": {
+      const index = constantOf(node)
+      const value: unknown = node.value
+      return index === undefined ? () => value : (_, constants) => constants[index]
+    }
     case "path":
       return compilePath(node)
     case "binary":
-      return compileBinary(node)
+      return compileBinary(node, constantOf)
     case "unary":
-      return node.value === "{" ? compileObject(node) : undefined
+      return node.value === "{" ? compileObject(node, constantOf) : undefined
     default:
       return undefined
   }
@@ -82,24 +75,41 @@ const compilePath = (node: any): Direct | undefined => {
   }
 }
 
-const compileBinary = (node: any): Direct | undefined => {
-  const lhs = compileNode(node.lhs)
-  const rhs = compileNode(node.rhs)
+const compileBinary = (node: any, constantOf: ConstantOf): Direct | undefined => {
+  const lhs = compileNode(node.lhs, constantOf)
+  const rhs = compileNode(node.rhs, constantOf)
   if (lhs === undefined || rhs === undefined) return undefined
   switch (node.value) {
     case "=":
-      return (scope) => equal(lhs(scope), rhs(scope), false)
+      return (scope, constants) => equal(lhs(scope, constants), rhs(scope, constants), false)
     case "!=":
-      return (scope) => equal(lhs(scope), rhs(scope), true)
+      return (scope, constants) => equal(lhs(scope, constants), rhs(scope, constants), true)
     case "&":
-      return (scope) => text(lhs(scope)) + text(rhs(scope))
+      return (scope, constants) => text(lhs(scope, constants)) + text(rhs(scope, constants))
     case "and":
-      return (scope) => truth(lhs(scope)) && truth(rhs(scope))
+      return (scope, constants) => truth(lhs(scope, constants)) && truth(rhs(scope, constants))
     case "or":
-      return (scope) => truth(lhs(scope)) || truth(rhs(scope))
+      return (scope, constants) => truth(lhs(scope, constants)) || truth(rhs(scope, constants))
+    case "<":
+      return (scope, constants) => ordered(lhs(scope, constants), rhs(scope, constants), (a, b) => a < b)
+    case "<=":
+      return (scope, constants) => ordered(lhs(scope, constants), rhs(scope, constants), (a, b) => a <= b)
+    case ">":
+      return (scope, constants) => ordered(lhs(scope, constants), rhs(scope, constants), (a, b) => a > b)
+    case ">=":
+      return (scope, constants) => ordered(lhs(scope, constants), rhs(scope, constants), (a, b) => a >= b)
     default:
       return undefined
   }
+}
+
+/** Two numbers or two strings; nothing beside either is nothing. All else is an error, which the interpreter words. */
+const ordered = (a: unknown, b: unknown, holds: (a: string | number, b: string | number) => boolean): unknown => {
+  if (a !== undefined && typeof a !== "number" && typeof a !== "string") throw interpreterDecides
+  if (b !== undefined && typeof b !== "number" && typeof b !== "string") throw interpreterDecides
+  if (a === undefined || b === undefined) return undefined
+  if (typeof a !== typeof b) throw interpreterDecides
+  return holds(a, b)
 }
 
 /** Scalars only: the equality of structures is the interpreter's. If either side is nothing, both `=` and `!=` are false. */
@@ -123,20 +133,20 @@ const truth = (value: unknown): boolean => {
   return Boolean(value)
 }
 
-const compileObject = (node: any): Direct | undefined => {
+const compileObject = (node: any, constantOf: ConstantOf): Direct | undefined => {
   const fields: Array<readonly [string, Direct]> = []
   const keys = new Set<string>()
   for (const [key, value] of node.lhs) {
-    const direct = compileNode(value)
+    const direct = compileNode(value, constantOf)
     if (key.type !== "string" || direct === undefined || key.value === "__proto__" || keys.has(key.value))
       return undefined
     keys.add(key.value)
     fields.push([key.value, direct])
   }
-  return (scope) => {
+  return (scope, constants) => {
     const made: Record<string, unknown> = {}
     for (const [key, direct] of fields) {
-      const value = direct(scope)
+      const value = direct(scope, constants)
       if (value !== undefined) made[key] = value
     }
     return made

@@ -2,15 +2,15 @@
  * JSONata, compiled once and bounded: time, depth and the length of what it makes (`limits.expression…`), and regular expressions on an
  * engine that takes linear time, since JSONata's own clock cannot stop one that has begun.
  */
-import jsonata from "jsonata"
 import * as Result from "effect/Result"
 import { limits } from "../config/defaults.ts"
 import type { Expression } from "../config/plan.ts"
-import { compileDirectly } from "./direct.ts"
-import { pathsOf } from "./paths.ts"
-import { LinearRegExp } from "./regexp.ts"
+import { interpreterDecides } from "./direct.ts"
+import { compileTemplate, shapeOf, type Constants, type Shape, type Template } from "./template.ts"
 
 const compiled = new Map<string, Result.Result<Expression, string>>()
+/** By the shape of their sources. `undefined`: sources of this shape have none in common. */
+const templates = new Map<string, Template | undefined>()
 
 /** The expression, or what is wrong with it and where. The same source gives the same object. */
 export const compileExpression = (source: string): Result.Result<Expression, string> => {
@@ -29,29 +29,48 @@ const compile = (source: string): Result.Result<Expression, string> => {
       `the expression has ${source.length} characters, at most ${limits.expressionCharacters} are allowed`,
     )
   }
+  const shape = shapeOf(source)
+  const shared = templateOf(shape)
+  if (shared !== undefined) return Result.succeed(makeExpression(source, shared, shape.constants))
   try {
-    const expression = jsonata(source, {
-      timeout: limits.expressionTimeoutMs,
-      stack: limits.expressionStack,
-      sequence: limits.expressionSequence,
-      RegexEngine: LinearRegExp,
-    })
-    const interpret = async (scope: unknown): Promise<unknown> => {
-      try {
-        return plain(await expression.evaluate(scope))
-      } catch (cause) {
-        throw new Error(describe(source, cause), { cause })
-      }
-    }
-    const ast = expression.ast()
-    return Result.succeed({
-      source,
-      paths: pathsOf(ast, source),
-      evaluate: compileDirectly(ast, interpret) ?? interpret,
-    })
+    return Result.succeed(makeExpression(source, compileTemplate({ text: source, constants: [], ends: [] })!, []))
   } catch (cause) {
     return Result.fail(describe(source, cause))
   }
+}
+
+const templateOf = (shape: Shape): Template | undefined => {
+  const known = templates.get(shape.text)
+  if (known !== undefined || templates.has(shape.text)) return known
+  let made: Template | undefined
+  try {
+    made = compileTemplate(shape)
+  } catch {
+    // What is wrong is said of the source itself.
+  }
+  if (templates.size >= limits.templatesRemembered) templates.clear()
+  templates.set(shape.text, made)
+  return made
+}
+
+const makeExpression = (source: string, { paths, direct, interpret }: Template, constants: Constants): Expression => {
+  const ask = async (scope: unknown): Promise<unknown> => {
+    try {
+      return plain(await interpret(scope, constants))
+    } catch (cause) {
+      throw new Error(describe(source, cause), { cause })
+    }
+  }
+  if (direct === undefined) return { source, paths, evaluate: ask }
+  const evaluate = (scope: unknown): unknown => {
+    try {
+      return direct(scope, constants)
+    } catch (cause) {
+      if (cause === interpreterDecides) return ask(scope)
+      throw cause
+    }
+  }
+  return { source, paths, evaluate }
 }
 
 /** JSONata's lists carry marks of its own, and a result may be a function: neither is JSON. */
