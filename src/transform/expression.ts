@@ -56,7 +56,9 @@ const templateOf = (shape: Shape): Template | undefined => {
 const makeExpression = (source: string, { paths, direct, interpret }: Template, constants: Constants): Expression => {
   const ask = async (scope: unknown): Promise<unknown> => {
     try {
-      return plain(await interpret(scope, constants))
+      return plain(
+        await interpret(scope, constants).catch((cause) => onceMore(cause, () => interpret(scope, constants))),
+      )
     } catch (cause) {
       throw new Error(describe(source, cause), { cause })
     }
@@ -72,6 +74,16 @@ const makeExpression = (source: string, { paths, direct, interpret }: Template, 
   }
   return { source, paths, evaluate }
 }
+
+/**
+ * JSONata measures by the wall clock, and a process that was stopped, starved or had its clock set has used up the time without having
+ * run: an event would be lost to a rule for it. An expression that never ends uses it up the second time as well.
+ */
+const onceMore = (cause: unknown, again: () => Promise<unknown>): Promise<unknown> =>
+  (cause as { readonly code?: string }).code === timedOut ? again() : Promise.reject(cause as Error)
+
+/** JSONata's code for an evaluation that took too long. */
+const timedOut = "D1012"
 
 /** JSONata's lists carry marks of its own, and a result may be a function: neither is JSON. */
 const plain = (value: unknown): unknown => {
