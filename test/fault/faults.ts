@@ -104,10 +104,14 @@ export const reviveReplica = async (replica: Replica): Promise<void> => {
 }
 
 /** Faults without end; of each kind one before any kind comes again. The same seed draws the same. */
-export function* drawFaults(world: World, seed: number, longestMs: number): Generator<Fault, never> {
+export function* drawFaults(
+  world: World,
+  options: { readonly seed: number; readonly longestMs: number; readonly without?: ReadonlyArray<string> },
+): Generator<Fault, never> {
+  const { seed, longestMs, without = [] } = options
   const random = makeRandom(seed)
   for (;;) {
-    const deck = Object.entries(kinds)
+    const deck = Object.entries(kinds).filter(([kind]) => !without.includes(kind))
     while (deck.length > 0) {
       const [[kind, make]] = deck.splice(Math.floor(random() * deck.length), 1) as [[string, Kind]]
       yield { kind, ms: between(1000, longestMs, random), ...make(world, random) }
