@@ -36,13 +36,21 @@ const kinds: { readonly [kind: string]: Kind } = {
     }
   },
   "nats-server killed": ({ nats }) => ({ what: "", strike: () => nats.kill("SIGKILL"), heal: nats.restart }),
-  "clock jumps": ({ replicas }, random) => {
+  // What is timed by the wall clock shows only when something has to wait: a destination flaps meanwhile.
+  "clock jumps": ({ replicas, links, flapping }, random) => {
     const replica = pick(replicas, random)
     const seconds = random() < 0.5 ? -3600 : 3600
+    const connection = pick([...links.keys()], random)
     return {
-      what: `${replica.name} by ${seconds} s`,
-      strike: () => replica.clock.set(seconds),
-      heal: () => replica.clock.set(0),
+      what: `${replica.name} by ${seconds} s, while ${connection} flaps`,
+      strike: async () => {
+        await replica.clock.set(seconds)
+        flapping.add(connection)
+      },
+      heal: async () => {
+        flapping.delete(connection)
+        await replica.clock.set(0)
+      },
     }
   },
   "destination flaps": ({ links, flapping }, random) => {
@@ -96,10 +104,14 @@ export const reviveReplica = async (replica: Replica): Promise<void> => {
 }
 
 /** Faults without end; of each kind one before any kind comes again. The same seed draws the same. */
-export function* drawFaults(world: World, seed: number, longestMs: number): Generator<Fault, never> {
+export function* drawFaults(
+  world: World,
+  options: { readonly seed: number; readonly longestMs: number; readonly without?: ReadonlyArray<string> },
+): Generator<Fault, never> {
+  const { seed, longestMs, without = [] } = options
   const random = makeRandom(seed)
   for (;;) {
-    const deck = Object.entries(kinds)
+    const deck = Object.entries(kinds).filter(([kind]) => !without.includes(kind))
     while (deck.length > 0) {
       const [[kind, make]] = deck.splice(Math.floor(random() * deck.length), 1) as [[string, Kind]]
       yield { kind, ms: between(1000, longestMs, random), ...make(world, random) }

@@ -1,7 +1,8 @@
 /**
  * `npm run test:faults`: the fault scenarios, for as long as one likes. Exits with 1 when a promise was broken.
  *
- * - `--seed N --minutes M`: faults drawn from the seed (default: one of the clock, 5 minutes); `--replicas N`, `--rate N` events a second
+ * - `--seed N --minutes M`: faults drawn from the seed (default: one of the clock, 5 minutes); `--replicas N`, `--rate N` events a second,
+ *   `--without "clock jumps,destination flaps"` leaves out kinds of faults
  * - `--outage`: NATS away for a minute, then 50 times for a moment
  * - `--dead N`: N deliveries waiting for a dead destination beside a healthy one
  */
@@ -22,11 +23,13 @@ const { values } = parseArgs({
     minutes: { type: "string", default: "5" },
     replicas: { type: "string", default: "2" },
     rate: { type: "string", default: "100" },
+    without: { type: "string", default: "" },
     outage: { type: "boolean", default: false },
     dead: { type: "string" },
   },
 })
 const seed = Number(values.seed ?? Date.now() % 1_000_000)
+const { without } = values
 const say = (line: string): void => void process.stderr.write(`${line}\n`)
 
 const seeded = async (): Promise<string> =>
@@ -37,6 +40,7 @@ const seeded = async (): Promise<string> =>
       longestMs,
       replicas: Number(values.replicas),
       eventsPerSecond: Number(values.rate),
+      without: without.split(","),
       say,
     }),
   )
@@ -60,7 +64,11 @@ const [what, run] = values.outage
   ? (["--outage", outage] as const)
   : values.dead !== undefined
     ? ([`--dead ${values.dead}`, () => dead(Number(values.dead))] as const)
-    : ([`--minutes ${values.minutes} --replicas ${values.replicas} --rate ${values.rate}`, seeded] as const)
+    : ([
+        `--minutes ${values.minutes} --replicas ${values.replicas} --rate ${values.rate}` +
+          (without === "" ? "" : ` --without "${without}"`),
+        seeded,
+      ] as const)
 const command = `npm run test:faults -- --seed ${seed} ${what}`
 say(command)
 try {

@@ -17,6 +17,8 @@ export interface RunOptions {
   readonly workspaces?: number
   readonly eventsPerSecond?: number
   readonly ordering?: boolean
+  /** Kinds of faults that are left out. */
+  readonly without?: ReadonlyArray<string>
   readonly say: (line: string) => void
 }
 
@@ -46,7 +48,7 @@ export const runFaults = async (options: RunOptions): Promise<Summary> => {
   try {
     await oracle.flows()
     let struck = 0
-    for (const fault of drawFaults(world, options.seed, options.longestMs)) {
+    for (const fault of drawFaults(world, options)) {
       if (options.enough(struck++, elapsed())) break
       faults[fault.kind] = (faults[fault.kind] ?? 0) + 1
       say(`${fault.kind} for ${fault.ms} ms ${fault.what}`)
