@@ -19,7 +19,8 @@ test(
     await using publishers = await startPublishers(world, {
       seed: seedOf("rolling restart"),
       accountsPerWorkspace: 8,
-      eventsPerSecond: 100,
+      // A connection that sends one after the other ends ten a second at the most.
+      eventsPerSecond: 20,
     })
     await oracle.flows()
     for (const replica of world.replicas) {
