@@ -186,7 +186,9 @@ export class Gate {
 
   #woken(): void {
     this.#timerAt = Number.POSITIVE_INFINITY
-    if (this.state === "open" && performance.now() >= this.#probeAt) {
+    if (this.state === "open") {
+      // A timer of a busy process fires early by as much as the turn took that set it, and it may have been set for something else.
+      if (performance.now() < this.#probeAt) return this.#wakeAt(this.#probeAt)
       this.#move({ type: "PROBE" }, "one delivery is tried", true)
     }
     this.#options.wake()
