@@ -63,6 +63,8 @@ export const limits = {
 
   // ── expressions (JSONata's own guards) ──
   expressionTimeoutMs: 200,
+  /** How often an expression is begun again that took too long: the machine may have stood still. */
+  expressionTries: 3,
   expressionStack: 200,
   /** Compiled expressions that are kept for configs that repeat them. */
   expressionsRemembered: 100_000,

@@ -257,7 +257,7 @@ export class Lane {
   }
 
   async #open(): Promise<void> {
-    if (this.#busyStoring() || !this.#parking.enter()) return
+    if (!this.#parking.enter()) return
     this.#pull = "opening"
     try {
       this.#window = this.#windowNow()

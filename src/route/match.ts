@@ -5,6 +5,7 @@
 import { limits } from "../config/defaults.ts"
 import type { ActionPlan, Plan, RulePlan, WorkspacePlan } from "../config/plan.ts"
 import type { Event } from "../model/event.ts"
+import { isOwnType } from "../model/connection-state.ts"
 import type { EventType, WorkspaceId } from "../model/ids.ts"
 
 /** A rule that may match, with its actions in the order that their deliveries are made in. */
@@ -59,8 +60,9 @@ const candidatesFor = (workspace: WorkspacePlan, type: EventType): ReadonlyArray
     }))
     .toSorted((a, b) => (`${a.rule.id}/` < `${b.rule.id}/` ? -1 : 1))
 
-/** `*` stands for one token, `>` at the end for one or more. */
+/** `*` stands for one token, `>` at the end for one or more. The runtime's own types are meant only where `meshes` is named. */
 export const matchesType = (pattern: string, type: EventType): boolean => {
+  if (isOwnType(type) && !isOwnType(pattern)) return false
   if (pattern === type || pattern === ">") return true
   if (!pattern.includes("*") && !pattern.endsWith(">")) return false
   const wanted = pattern.split(".")
