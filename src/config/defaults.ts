@@ -233,6 +233,9 @@ export const limits = {
   workerLineBytes: 8 * mebibyte,
   natsReconnectWaitMs: 250,
   natsConnectTimeoutMs: 5 * second,
+  /** How often the server is asked what time it is, and how long its answer may take to be believed. */
+  logTimeEveryMs: 5 * second,
+  logTimeRoundMs: 1 * second,
   /** How long `start` waits for a server that does not answer. */
   natsStartWaitMs: 60 * second,
   /** The embedded server. */

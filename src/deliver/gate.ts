@@ -5,6 +5,7 @@
  */
 import { connectionDefaults, limits } from "../config/defaults.ts"
 import type { CircuitPlan } from "../config/plan.ts"
+import { logTime } from "../log/log-time.ts"
 import type { ConnectionState } from "../model/connection-state.ts"
 import type { Outcome } from "../model/outcome.ts"
 import {
@@ -142,7 +143,7 @@ export class Gate {
       this.state === "open"
         ? {
             probe:
-              Date.now() + waitBefore(plan === undefined || plan === false ? connectionDefaults.circuit : plan, probes),
+              logTime() + waitBefore(plan === undefined || plan === false ? connectionDefaults.circuit : plan, probes),
           }
         : {}
     this.#entered(probe.probe)
@@ -154,7 +155,7 @@ export class Gate {
     this.#probeAt = Number.POSITIVE_INFINITY
     if (this.state === "open") {
       // Bounded, as clocks of replicas differ and jump.
-      const wait = Math.min(Math.max(0, (probe ?? 0) - Date.now()), limits.circuitWaitMaxMs)
+      const wait = Math.min(Math.max(0, (probe ?? 0) - logTime()), limits.circuitWaitMaxMs)
       this.#probeAt = performance.now() + wait
       this.#wakeAt(this.#probeAt)
     } else if (this.state === "closed") {
@@ -186,7 +187,9 @@ export class Gate {
 
   #woken(): void {
     this.#timerAt = Number.POSITIVE_INFINITY
-    if (this.state === "open" && performance.now() >= this.#probeAt) {
+    if (this.state === "open") {
+      // A timer of a busy process fires early by as much as the turn took that set it, and it may have been set for something else.
+      if (performance.now() < this.#probeAt) return this.#wakeAt(this.#probeAt)
       this.#move({ type: "PROBE" }, "one delivery is tried", true)
     }
     this.#options.wake()

@@ -2,6 +2,7 @@
  * One key of an ordered lane: what waits of it, what is under way, and how far it has come while it goes by itself.
  */
 import type { Mark, Ordered } from "../log/lane-log.ts"
+import { logTime } from "../log/log-time.ts"
 import { decodeDelivery, type Delivery } from "../model/delivery.ts"
 import type { Entry } from "./checkpoint.ts"
 
@@ -46,7 +47,7 @@ export const newKey = (name: string): Key => ({ name, queue: [], listed: false, 
 /** A marked key has something in the log that may be read now. */
 export const mayRead = ({ marked }: Key): boolean => {
   if (marked === undefined || marked.reading) return false
-  return marked.head === undefined ? marked.from <= marked.until : (marked.head.next ?? 0) <= Date.now()
+  return marked.head === undefined ? marked.from <= marked.until : (marked.head.next ?? 0) <= logTime()
 }
 
 /** A marked key has nothing left before the lane's own place, and all that it had is accounted for. */

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import { limits } from "../config/defaults.ts"
 import type { RetryPlan } from "../config/plan.ts"
 import type { LaneLogs } from "../log/lane-log.ts"
+import { logTime } from "../log/log-time.ts"
 import type { Pull, Pulled } from "../log/pull.ts"
 import type { Carried, Work } from "../log/work.ts"
 import { isOwnType, type ConnectionRef, type ConnectionState } from "../model/connection-state.ts"
@@ -306,7 +307,8 @@ export class Shard {
         : { type: "FAILED", kind: outcome.kind, permanent: isPermanent(outcome) },
     )
     const now = Date.now()
-    const due = next.state === "retrying" ? now + delayAfter(retry, next.attempt, outcome, Math.random()) : undefined
+    const due =
+      next.state === "retrying" ? logTime() + delayAfter(retry, next.attempt, outcome, Math.random()) : undefined
     const { next: _, ...before } = delivery
     const after: Delivery = {
       ...before,

@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import { limits, natsServerMinimum } from "../config/defaults.ts"
+import { followLogTime } from "./log-time.ts"
 import { Unusable } from "../model/errors.ts"
 
 export interface NatsShape {
@@ -80,6 +81,8 @@ const open = Effect.fnUntraced(function* (url: string, waitMs: number) {
 const watch = (nc: NatsConnection, jsm: JetStreamManager, url: string): NatsShape => {
   let connected = true
   const listeners = new Set<() => void>()
+  const unfollow = followLogTime(nc)
+  void nc.closed().then(unfollow)
   void (async () => {
     for await (const status of nc.status()) {
       if (status.type === "disconnect" || status.type === "staleConnection" || status.type === "close") {

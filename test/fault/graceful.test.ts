@@ -15,7 +15,7 @@ test(
   { timeout: 400_000 },
   async () => {
     await using world = await startWorld({ replicas: 2, workspaces: 2, answerAfterMs })
-    const { oracle, nats } = world
+    const { oracle } = world
     await using publishers = await startPublishers(world, {
       seed: seedOf("rolling restart"),
       accountsPerWorkspace: 8,
@@ -31,8 +31,8 @@ test(
       await oracle.flows()
     }
     await publishers.stop()
-    await oracle.content(nats.url)
-    await oracle.check(nats.url)
+    await oracle.content()
+    await oracle.check()
     const { events, deliveries, repeats } = oracle.tally()
     console.info(`${events} events, ${deliveries} deliveries, ${repeats} repeats`)
     expect(repeats).toBe(0)

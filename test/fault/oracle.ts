@@ -11,6 +11,7 @@
  */
 import { openStream, type LogStream } from "../support/stream.ts"
 import { connectionOf, type Route, type SentBody, type TestEvent } from "./estate.ts"
+import { storyOf } from "./story.ts"
 
 /** How long nothing may move before what is missing is taken for lost: longer than any retry, restart or takeover. */
 const stillnessMaxMs = 90_000
@@ -60,13 +61,13 @@ export interface Oracle {
   /** Waits until events published from now on arrived at every connection. */
   readonly flows: () => Promise<void>
   /** Waits until all that was accepted has arrived and the history knows it. */
-  readonly content: (natsUrl: string) => Promise<void>
+  readonly content: () => Promise<void>
   /** Throws when something is not as it must be. */
-  readonly check: (natsUrl: string) => Promise<void>
+  readonly check: () => Promise<void>
   readonly tally: () => Tally
 }
 
-export const makeOracle = (routes: ReadonlyArray<Route>): Oracle => {
+export const makeOracle = (routes: ReadonlyArray<Route>, natsUrl: string): Oracle => {
   const known = new Map<string, Known>()
   const missing = new Set<string>()
   const seen = new Map<string, Seen>()
@@ -134,8 +135,9 @@ export const makeOracle = (routes: ReadonlyArray<Route>): Oracle => {
         else if (enough()) end(done)
         else if (now - movedAt > stillnessMaxMs || now - begun > recoveryMaxMs) {
           const named = [...missing].slice(0, namedMax).join("\n  ")
-          const error = `${what()}: given up after ${Math.round((now - begun) / 1000)} s; ${missing.size} are missing:\n  ${named}`
-          end(() => fail(new Error(error)))
+          const told = `${what()}: given up after ${Math.round((now - begun) / 1000)} s; ${missing.size} are missing:\n  ${named}`
+          const [event] = (missing.values().next().value ?? "").split(" ")
+          end(() => void storyOf(natsUrl, event!).then((story) => fail(new Error(`${told}\n${story}`)), fail))
         }
       }
       const timer = setInterval(look, 1000)
@@ -152,16 +154,11 @@ export const makeOracle = (routes: ReadonlyArray<Route>): Oracle => {
     )
   }
 
-  const content = async (natsUrl: string) => {
-    try {
-      await until(
-        () => missing.size === 0,
-        () => "not all arrived",
-      )
-    } catch (error) {
-      const [first] = missing
-      throw first === undefined ? error : new Error(await storyOf(natsUrl, first.split(" ")[0]!), { cause: error })
-    }
+  const content = async () => {
+    await until(
+      () => missing.size === 0,
+      () => "not all arrived",
+    )
     await using stream = await openStream(natsUrl, "HISTORY")
     const left = new Set([...seen].filter(([, { successes }]) => successes > 0).map(([, { webhookId }]) => webhookId))
     movedAt = performance.now()
@@ -182,7 +179,7 @@ export const makeOracle = (routes: ReadonlyArray<Route>): Oracle => {
     }
   }
 
-  const check = async (natsUrl: string) => {
+  const check = async () => {
     if (violation !== undefined) throw violation
     if (missing.size > 0) throw new Error(`never delivered: ${[...missing].slice(0, namedMax).join(", ")}`)
     await using events = await openStream(natsUrl, "EVENTS")
@@ -249,20 +246,6 @@ interface HistoryLine {
   readonly outcome: string
   readonly message?: string
   readonly deliveries: ReadonlyArray<{ readonly id: string; readonly rule: string }>
-}
-
-/** All that the log says of an event, a line each. */
-const storyOf = async (natsUrl: string, event: string): Promise<string> => {
-  const lines = [`what the log says of ${event}:`]
-  for (const name of ["EVENTS", "HISTORY", "DELIVERIES", "DEAD"]) {
-    await using stream = await openStream(natsUrl, name)
-    await stream.read((message) => {
-      for (const line of message.text().split(/(?<=\}),(?=\{"kind")|\n/)) {
-        if (line.includes(`"${event}"`)) lines.push(`  ${name} ${message.seq} ${message.subject} ${line}`)
-      }
-    })
-  }
-  return lines.join("\n")
 }
 
 /** Where the log has each event, by its id. */

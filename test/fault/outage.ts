@@ -64,7 +64,7 @@ export const runOutage = async (options: OutageOptions): Promise<OutageSummary> 
   // At rest, so that only what is left open is counted.
   const held = async (): Promise<Held> => {
     await publishers.rest()
-    await oracle.content(nats.url)
+    await oracle.content()
     await world.hangUp()
     const files = (await readdir(`/proc/${replica.runtime.pid()}/fd`)).length
     publishers.resume()
@@ -89,8 +89,8 @@ export const runOutage = async (options: OutageOptions): Promise<OutageSummary> 
   const after = await held()
   say(`open files ${before.files} before ${options.repeated} outages, ${after.files} after`)
   await publishers.stop()
-  await oracle.content(nats.url)
-  await oracle.check(nats.url)
+  await oracle.content()
+  await oracle.check()
   return { heard, before, after }
 }
 

@@ -38,7 +38,7 @@ export const runFaults = async (options: RunOptions): Promise<Summary> => {
     workspaces: options.workspaces ?? 3,
     ordering: options.ordering ?? orderingIsThere,
   })
-  const { oracle, nats } = world
+  const { oracle } = world
   await using publishers = await startPublishers(world, {
     seed: options.seed,
     accountsPerWorkspace: 6,
@@ -61,12 +61,12 @@ export const runFaults = async (options: RunOptions): Promise<Summary> => {
       say(`  all flows, ${((performance.now() - healed) / 1000).toFixed(1)} s after it was over`)
     }
     await publishers.stop()
-    await oracle.content(nats.url)
+    await oracle.content()
     for (const { runtime, name } of world.replicas) {
       const status = await runtime.kill("SIGTERM")
       if (status !== 0) throw new Error(`replica ${name} ended with ${status}:\n${runtime.stderr().slice(-4000)}`)
     }
-    await oracle.check(nats.url)
+    await oracle.check()
   } catch (error) {
     for (const { name, runtime } of world.replicas) options.say(`${name} said last:\n${runtime.stderr().slice(-2000)}`)
     throw error

@@ -12,7 +12,7 @@ test(
   { timeout: 400_000 },
   async () => {
     await using world = await startWorld({ replicas: 3, workspaces: 3 })
-    const { oracle, nats } = world
+    const { oracle } = world
     await using publishers = await startPublishers(world, {
       seed: seedOf("takeover"),
       accountsPerWorkspace: 6,
@@ -26,8 +26,8 @@ test(
       `every connection was served again ${((performance.now() - killed) / 1000).toFixed(1)} s after the kill`,
     )
     await publishers.stop()
-    await oracle.content(nats.url)
-    await oracle.check(nats.url)
+    await oracle.content()
+    await oracle.check()
     const { events, deliveries, repeats } = oracle.tally()
     console.info(`${events} events, ${deliveries} deliveries, ${repeats} repeats`)
   },

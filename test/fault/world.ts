@@ -56,7 +56,8 @@ export interface WorldOptions {
 export const startWorld = async (options: WorldOptions): Promise<World> => {
   await using stack = new AsyncDisposableStack()
   const routes = makeRoutes(workspaceNames(options.workspaces), options.ordering)
-  const oracle = makeOracle(routes)
+  const nats = stack.use(await startNats())
+  const oracle = makeOracle(routes, nats.url)
   const flapping = new Set<string>()
   const server = await startServer(options, oracle, flapping)
   stack.defer(() => close(server))
@@ -65,7 +66,6 @@ export const startWorld = async (options: WorldOptions): Promise<World> => {
     links.set(connection, stack.use(await startProxy({ port: (server.address() as AddressInfo).port })))
   }
   const config = configOf(routes, (connection) => `http://127.0.0.1:${links.get(connection)!.port}`)
-  const nats = stack.use(await startNats())
   const replicas: Array<Replica> = []
   for (let i = 0; i < options.replicas; i++) replicas.push(await startReplica(`r${i}`, config, nats, stack))
   const rest = stack.move()
