@@ -11,6 +11,7 @@ import * as Flag from "effect/cli/Flag"
 import { loadPlan } from "../config/load.ts"
 import { loadSettings, type LogLevel, type Settings, type SettingsFlags } from "../config/settings.ts"
 import { Nats } from "../log/connection.ts"
+import { ConnectionSwitch } from "../log/connections.ts"
 import { LogReader } from "../log/reader.ts"
 import { Unusable } from "../model/errors.ts"
 import { compiler } from "../transform/compiler.ts"
@@ -46,14 +47,19 @@ export const settingsOf = (flags: {
 
 export const planOf = (settings: Settings) => loadPlan(settings.configFile, compiler)
 
-/** A reader of the log; `Unusable` when none can be reached. */
+/** The log, to read and to switch connections; `Unusable` when none can be reached. */
 export const withLog = <A, E, R>(settings: Settings, use: Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
     const url = yield* Effect.tryPromise({
       try: () => natsUrlOf(settings),
       catch: (cause) => (cause instanceof Unusable ? cause : new Unusable({ message: String(cause) })),
     })
-    return yield* use.pipe(Effect.provide(LogReader.layer.pipe(Layer.provideMerge(Nats.layer(url, 0)))), Effect.scoped)
+    return yield* use.pipe(
+      Effect.provide(
+        Layer.mergeAll(LogReader.layer, ConnectionSwitch.layer).pipe(Layer.provideMerge(Nats.layer(url, 0))),
+      ),
+      Effect.scoped,
+    )
   })
 
 const levels = { trace: "Trace", debug: "Debug", info: "Info", warn: "Warn", error: "Error", none: "None" } as const

@@ -1,7 +1,6 @@
 /**
  * `meshes dead ls | retry`: deliveries that were given up, and sending them again once what was wrong is mended.
  */
-import { userInfo } from "node:os"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
@@ -14,6 +13,7 @@ import { streams, subjects } from "../log/topology.ts"
 import { decodeDelivery, type Delivery } from "../model/delivery.ts"
 import { logLayer, settingsOf, shared, withLog } from "./context.ts"
 import { AnswerIsNo, bad, good, note, print, printJson, showTime, startProgress, table, WrongUse } from "./output.ts"
+import { whoAmI } from "./who.ts"
 
 interface Letter {
   readonly subject: string
@@ -150,15 +150,6 @@ const retry = Command.make(
     },
   ]),
 )
-
-/** For the history: who did it. */
-const whoAmI = (): string => {
-  try {
-    return `cli:${userInfo().username}`
-  } catch {
-    return "cli"
-  }
-}
 
 export const dead = Command.make("dead").pipe(
   Command.withDescription("Deliveries that were given up"),

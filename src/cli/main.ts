@@ -12,6 +12,7 @@ import * as CliError from "effect/cli/CliError"
 import * as Command from "effect/cli/Command"
 import { version } from "../model/version.ts"
 import { root } from "./context.ts"
+import { connections } from "./connections.ts"
 import { dead } from "./dead.ts"
 import { deliveries } from "./deliveries.ts"
 import { dev } from "./dev.ts"
@@ -26,7 +27,7 @@ import { validate } from "./validate.ts"
 
 const commands = root.pipe(
   Command.withDescription("Routes events to every destination: mapped, signed, retried, replayable."),
-  Command.withSubcommands([init, validate, explain, start, dev, publish, tail, deliveries, dead, doctor]),
+  Command.withSubcommands([init, validate, explain, start, dev, publish, tail, deliveries, dead, connections, doctor]),
 )
 const program = Command.runWith(commands, { version })
 

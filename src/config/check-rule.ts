@@ -4,6 +4,7 @@
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import { isOwnType } from "../model/connection-state.ts"
 import type { AnyAction } from "../model/connector.ts"
 import { eventTypeLengthMax, eventTypePattern, namePattern, resourcePattern, type EventType } from "../model/ids.ts"
 import { checkPaths, isRight, type Schemas } from "./check-paths.ts"
@@ -11,6 +12,7 @@ import { checkRetry } from "./check-connection.ts"
 import { hint, shown, type Checker, type Path } from "./check-shape.ts"
 import { limits } from "./defaults.ts"
 import { unknownField, type JsonSchema } from "./event-types.ts"
+import { ownTypes } from "./own-types.ts"
 import type { ActionPlan, Compiler, ConnectionPlan, Mapping, RulePlan } from "./plan.ts"
 
 /** What a rule may refer to. */
@@ -77,8 +79,9 @@ const checkOn = (check: Checker, value: unknown, path: Path, { types }: RuleSurr
       )
       return []
     }
-    if (eventTypePattern.test(pattern) && types.size > 0 && !types.has(pattern)) {
-      check.note(place, `no event type "${pattern}" is declared${hint(pattern, [...types.keys()])}`)
+    const undeclared = isOwnType(pattern) ? !ownTypes.has(pattern) : types.size > 0 && !types.has(pattern)
+    if (eventTypePattern.test(pattern) && undeclared) {
+      check.note(place, `no event type "${pattern}" is declared${hint(pattern, [...types.keys(), ...ownTypes.keys()])}`)
       return []
     }
     return [pattern]
@@ -101,8 +104,7 @@ const schemasOf = (on: ReadonlyArray<string>, types: RuleSurroundings["types"]):
 const collectSchemas = (on: ReadonlyArray<string>, types: RuleSurroundings["types"]): Schemas | undefined => {
   const found: Array<JsonSchema> = []
   for (const pattern of on) {
-    if (!types.has(pattern)) return undefined
-    const schema = types.get(pattern)
+    const schema = types.get(pattern) ?? ownTypes.get(pattern)
     if (schema === undefined) return undefined
     found.push(schema)
   }

@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto"
 import * as Result from "effect/Result"
 import type { Connection } from "../model/connector.ts"
+import { isOwnType } from "../model/connection-state.ts"
 import type { Issue } from "../model/errors.ts"
 import {
   eventTypeLengthMax,
@@ -136,6 +137,8 @@ const checkEventTypes = (check: Checker, value: unknown, path: Path): Types => {
         `"${type}" is not an event type: tokens of letters, digits, - and _ apart by dots, at most ${eventTypeLengthMax} characters`,
       )
     }
+    if (isOwnType(type))
+      check.note(place, `types that begin with "meshes." are the runtime's own: name yours otherwise`)
     const given = check.object(declaration, place, ["description", "schema"])
     const description = check.optionalText(given?.["description"], [...place, "description"])
     const compiled = given?.["schema"] === undefined ? undefined : compileSchema(given["schema"])

@@ -178,6 +178,8 @@ export const limits = {
   authFailuresToPause: 5,
   /** Characters of the reason that a connection is paused for. */
   pauseReasonCharacters: 200,
+  /** The body of a request that pauses one. */
+  pauseBodyBytes: 4 * kibibyte,
 
   // ── replicas ──
   /** A lease that is not renewed for this long is free: how soon the work of a replica that vanished can be taken over. */

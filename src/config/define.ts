@@ -5,6 +5,7 @@
  */
 import type * as Schema from "effect/Schema"
 import type { StandardSchemaV1 } from "effect/StandardSchema"
+import type { ConnectionChange } from "../model/connection-state.ts"
 import type { Connection, ConnectionTypes, RetryOptions, SecretRef } from "../model/connector.ts"
 
 /** An event type. */
@@ -68,8 +69,13 @@ type ActionOf<Name, C> =
 /** What a rule does: each action is a delivery of its own. */
 export type ActionInput<Connections> = { [K in keyof Connections]: ActionOf<K, Connections[K]> }[keyof Connections]
 
-/** A declared type, or a pattern: `*` is one token, `>` all that follow. Without declared types, any. */
-export type OnInput<Types> = [Types] extends [never] ? string : Types | `${string}*${string}` | `${string}>`
+/**
+ * A declared type, one of the runtime's own, or a pattern: `*` is one token, `>` all that follow. Without declared types, any. The
+ * runtime's own are meant only by patterns that begin with `meshes.`.
+ */
+export type OnInput<Types> = [Types] extends [never]
+  ? string
+  : Types | `meshes.connection.${ConnectionChange}` | `${string}*${string}` | `${string}>`
 
 /** A rule: which events, under which conditions, to which connections. */
 export interface RuleInput<Types, Connections> {

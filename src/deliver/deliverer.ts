@@ -22,7 +22,7 @@ import { LogUnavailable } from "../model/errors.ts"
 import type { Delivery } from "../model/delivery.ts"
 import type { ConnectionRecord, DeliveryAttempted } from "../model/record.ts"
 import { Health } from "../observe/health.ts"
-import { attemptOutcomes, attemptSeconds, deliveriesDead } from "../observe/metrics.ts"
+import { attemptOutcomes, attemptSeconds, circuitChanges, deliveriesDead } from "../observe/metrics.ts"
 import { makeAttempt } from "./attempt.ts"
 import type { CircuitStateName } from "./circuit.ts"
 import { Committer } from "./commit.ts"
@@ -84,7 +84,10 @@ export const delivererLayer = Layer.effectDiscard(
           retry: (delivery) => retryOf(current.get(), delivery),
           mayRun: leases.valid,
           state: states.get,
-          onChange: (ref, change) => changed(ref, change, states, committer),
+          onChange: (ref, change) => {
+            changed(ref, change, states, committer)
+            if (change.to !== "halfOpen") circuitChanges[change.to].updateUnsafe(1, context)
+          },
           run: (effect) => void run(effect),
           observe: (record) => observe(record, context),
           log: (message) => void Effect.runForkWith(context)(Effect.logWarning(message)),

@@ -1,15 +1,27 @@
 /**
- * One key of an ordered lane: what waits of it, what is under way, and how far it has come while it goes by itself.
+ * What an ordered lane is made of: what it works with, and its keys: what waits of each, what is under way, and how far it has come while
+ * it goes by itself.
  */
-import type { Mark, Ordered } from "../log/lane-log.ts"
+import type { LaneLog, Mark, Ordered } from "../log/lane-log.ts"
 import { logTime } from "../log/log-time.ts"
 import { decodeDelivery, type Delivery } from "../model/delivery.ts"
+import type { Outcome } from "../model/outcome.ts"
 import type { Entry } from "./checkpoint.ts"
+import type { Gate } from "./gate.ts"
 
 export interface OrderedItem {
   readonly seq: number
   readonly delivery: Delivery
   readonly event: Uint8Array
+}
+
+export interface OrderedLaneOptions {
+  readonly log: LaneLog
+  readonly gate: Gate
+  readonly concurrency: () => number
+  /** Begins an attempt. `ended` is called once, with the delivery as it then is; `stored` after it, when the outcome is in the log. */
+  readonly send: (item: OrderedItem, ended: (after: Delivery, outcome: Outcome) => void, stored: () => void) => void
+  readonly warn: (message: string) => void
 }
 
 export interface Waiting extends OrderedItem {

@@ -15,13 +15,12 @@
  * - `idle`: nothing is held; news, or the gate, leads on. `loading`: reading where the last owner was. `running`. `stopped`: for good.
  */
 import { limits } from "../config/defaults.ts"
-import type { LaneLog, Mark, Ordered } from "../log/lane-log.ts"
+import type { Mark, Ordered } from "../log/lane-log.ts"
 import type { Delivery } from "../model/delivery.ts"
 import { isOwnType } from "../model/connection-state.ts"
 import { wholeConnection } from "../model/ids.ts"
 import type { Outcome } from "../model/outcome.ts"
 import { Checkpoint } from "./checkpoint.ts"
-import type { Gate } from "./gate.ts"
 import {
   hasCaughtUp,
   mayRead,
@@ -29,18 +28,9 @@ import {
   readOrdered,
   type Key,
   type Marked,
-  type OrderedItem,
+  type OrderedLaneOptions,
   type Waiting,
 } from "./ordered-key.ts"
-
-export interface OrderedLaneOptions {
-  readonly log: LaneLog
-  readonly gate: Gate
-  readonly concurrency: () => number
-  /** Begins an attempt. `ended` is called once, with the delivery as it then is; `stored` after it, when the outcome is in the log. */
-  readonly send: (item: OrderedItem, ended: (after: Delivery, outcome: Outcome) => void, stored: () => void) => void
-  readonly warn: (message: string) => void
-}
 
 export class OrderedLane {
   readonly #options: OrderedLaneOptions

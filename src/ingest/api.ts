@@ -178,6 +178,66 @@ export class HealthApi extends HttpApiGroup.make("health")
   )
   .annotateMerge(OpenApi.annotations({ title: "Health" })) {}
 
+const ConnectionRecord = Schema.Struct({
+  id: Schema.String,
+  workspace: Schema.String,
+  connector: Schema.String,
+  state: Schema.Literals(["closed", "open", "paused"]).annotate({
+    description:
+      "`open`: the destination is unwell, and what is meant for it waits. `paused`: until somebody resumes it.",
+  }),
+  since: Schema.optionalKey(time),
+  by: Schema.optionalKey(Schema.String),
+  reason: Schema.optionalKey(Schema.String),
+  probe_at: Schema.optionalKey(time.annotate({ description: "When an open circuit is tried next." })),
+}).annotate({ identifier: "Connection" })
+
+const workspaceParams = Schema.Struct({ workspace: Schema.String })
+const connectionParams = Schema.Struct({ workspace: Schema.String, connection: Schema.String })
+const askProblems = [
+  problemAt(400, "Malformed: a wrong value."),
+  problemAt(401, "No key, or one that is not known."),
+  problemAt(403, "The key may not do that there."),
+  problemAt(404, "There is no such workspace or connection."),
+  problemAt(413, "The body is too large."),
+  problemAt(500, "A bug of the server's."),
+  problemAt(503, "The log does not answer now."),
+]
+
+export class ConnectionsApi extends HttpApiGroup.make("connections")
+  .add(
+    HttpApiEndpoint.get("list", "/api/v1/workspaces/:workspace/connections", {
+      params: workspaceParams,
+      query: Schema.Struct({ state: Schema.optionalKey(Schema.String) }),
+      success: Schema.Struct({ count: Schema.Int, records: Schema.Array(ConnectionRecord) }),
+      error: askProblems,
+    }).annotateMerge(OpenApi.annotations({ summary: "List a workspace's connections" })),
+    HttpApiEndpoint.get("show", "/api/v1/workspaces/:workspace/connections/:connection", {
+      params: connectionParams,
+      success: ConnectionRecord,
+      error: askProblems,
+    }).annotateMerge(OpenApi.annotations({ summary: "Show a connection" })),
+    HttpApiEndpoint.post("pause", "/api/v1/workspaces/:workspace/connections/:connection/pause", {
+      params: connectionParams,
+      success: ConnectionRecord,
+      error: askProblems,
+    }).annotateMerge(
+      OpenApi.annotations({
+        summary: "Pause a connection",
+        description:
+          'Nothing is sent over it until it is resumed; what is meant for it waits. Body: nothing, or { "reason": "…" }.',
+      }),
+    ),
+    HttpApiEndpoint.post("resume", "/api/v1/workspaces/:workspace/connections/:connection/resume", {
+      params: connectionParams,
+      success: ConnectionRecord,
+      error: askProblems,
+    }).annotateMerge(
+      OpenApi.annotations({ summary: "Resume a connection", description: "Closes an open circuit too." }),
+    ),
+  )
+  .annotateMerge(OpenApi.annotations({ title: "Connections" })) {}
+
 const idempotencyKey = {
   name: "Idempotency-Key",
   in: "header",
@@ -187,7 +247,7 @@ const idempotencyKey = {
 }
 
 const securitySchemes = {
-  key: { type: "http", scheme: "bearer", description: "A key with the scope `publish` or `admin`." },
+  key: { type: "http", scheme: "bearer", description: "A key with the scope that is asked for, or `admin`." },
   publishableKey: { type: "apiKey", in: "header", name: "X-Meshes-Publishable-Key", description: "Publishing only." },
 }
 
@@ -198,11 +258,15 @@ const withHeaders = (spec: Record<string, any>): Record<string, any> => {
     operation.security = [{ key: [] }, { publishableKey: [] }]
     operation.parameters = [...(operation.parameters ?? []), idempotencyKey]
   }
+  for (const path of Object.keys(spec.paths).filter((one) => one.startsWith("/api/v1/workspaces/"))) {
+    for (const operation of Object.values<any>(spec.paths[path])) operation.security = [{ key: [] }]
+  }
   return { ...spec, components: { ...spec.components, securitySchemes } }
 }
 
 export class Api extends HttpApi.make("meshes")
   .add(EventsApi)
+  .add(ConnectionsApi)
   .add(HealthApi)
   .annotateMerge(
     OpenApi.annotations({

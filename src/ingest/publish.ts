@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Result from "effect/Result"
-import { allows, type Identity, Keys } from "../accounts/keys.ts"
+import { Keys } from "../accounts/keys.ts"
 import { CurrentPlan } from "../config/current-plan.ts"
 import { limits } from "../config/defaults.ts"
 import { type Appended, type Entry, EventLog } from "../log/event-log.ts"
@@ -18,6 +18,7 @@ import type { ParsedEvent } from "../model/envelope.ts"
 import { LogUnavailable } from "../model/errors.ts"
 import type { Event } from "../model/event.ts"
 import { acceptSeconds, eventsAccepted, eventsRefused, eventsRepeated, requestsInFlight } from "../observe/metrics.ts"
+import { authenticate } from "./authenticate.ts"
 import { expectedBytes, formOf, readBody } from "./body.ts"
 import { busy, logProblem, type Problem, problem, problemRecord, problemResponse } from "./problem.ts"
 import { type Asked, draft, type Draft, parseOne, renameIfElsewhere, splitBulk } from "./read.ts"
@@ -76,7 +77,7 @@ export const makePublisher = Effect.gen(function* () {
       })
 
   const ask = (request: HttpServerRequest): Result.Result<Asked, Problem> => {
-    const identity = authenticate(keys, request.headers)
+    const identity = authenticate(keys, request.headers, "publish")
     if (Result.isFailure(identity)) return Result.fail(identity.failure)
     const form = formOf(request.headers)
     if (Result.isFailure(form)) return Result.fail(form.failure)
@@ -219,23 +220,6 @@ export const makePublisher = Effect.gen(function* () {
 
   return { publish: bounded(limits.eventBytes, publish), bulk: bounded(limits.bulkBytes, bulk) }
 })
-
-const authenticate = (
-  keys: Keys["Service"],
-  headers: { readonly [name: string]: string | undefined },
-): Result.Result<Identity, Problem> => {
-  const identity = keys.authenticate(headers)
-  if (Result.isFailure(identity)) {
-    const message =
-      identity.failure === "missing"
-        ? "no key was sent: send it as Authorization: Bearer <key>, or X-Meshes-Publishable-Key"
-        : "the key is not known here"
-    return Result.fail({ status: 401, message, headers: { "www-authenticate": "Bearer" } })
-  }
-  return allows(identity.success, "publish")
-    ? Result.succeed(identity.success)
-    : Result.fail(problem(403, `the key ${identity.success.name} may not publish`))
-}
 
 const isIdempotencyKey = (text: string): boolean =>
   text.length <= idempotencyKeyCharactersMax && /^[\x20-\x7e]+$/.test(text)

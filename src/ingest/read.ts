@@ -8,6 +8,7 @@ import { limits } from "../config/defaults.ts"
 import type { Plan } from "../config/plan.ts"
 import { parseBinaryCloudEvent, parseCloudEvent } from "../model/cloudevents.ts"
 import { type EventDefaults, type EventRefusal, type ParsedEvent, parseEvent } from "../model/envelope.ts"
+import { isOwnType } from "../model/connection-state.ts"
 import { encodeEvent, type Event } from "../model/event.ts"
 import { makeKeyedEventId } from "../model/ids.ts"
 import type { Form } from "./body.ts"
@@ -124,6 +125,11 @@ const judge = (parsed: Result.Result<ParsedEvent, EventRefusal>, asked: Asked): 
   const found = asked.plan.workspaces.get(workspace)
   if (found === undefined) {
     return Result.fail(problem(404, `there is no workspace ${workspace}: the config declares the workspaces`))
+  }
+  if (isOwnType(type)) {
+    return Result.fail(
+      problem(400, `type ${type}: types that begin with "meshes." are the runtime's own, name yours otherwise`),
+    )
   }
   const issues = found.eventTypes.get(type)?.check?.(payload)
   return issues === undefined || issues.length === 0

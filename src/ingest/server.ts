@@ -20,11 +20,13 @@ import { isTagged } from "effect/Predicate"
 import type { Keys } from "../accounts/keys.ts"
 import type { CurrentPlan } from "../config/current-plan.ts"
 import { limits } from "../config/defaults.ts"
+import type { ConnectionStates, ConnectionSwitch } from "../log/connections.ts"
 import type { EventLog } from "../log/event-log.ts"
 import { Unusable } from "../model/errors.ts"
 import type { Health } from "../observe/health.ts"
 import { ownReport, Reporting } from "../observe/report.ts"
 import { Api } from "./api.ts"
+import { makeConnections } from "./connections.ts"
 import { problem, problemResponse } from "./problem.ts"
 import { makePublisher } from "./publish.ts"
 
@@ -41,7 +43,11 @@ export class IngestAddress extends Context.Service<
 export const ingestLayer = (options: {
   readonly host: string
   readonly port: number
-}): Layer.Layer<IngestAddress, Unusable, EventLog | Health | Keys | CurrentPlan> =>
+}): Layer.Layer<
+  IngestAddress,
+  Unusable,
+  EventLog | Health | Keys | CurrentPlan | ConnectionStates | ConnectionSwitch
+> =>
   Layer.effect(
     IngestAddress,
     Effect.gen(function* () {
@@ -99,6 +105,16 @@ const events = HttpApiBuilder.group(Api, "events", (handlers) =>
   ),
 )
 
+const connections = HttpApiBuilder.group(Api, "connections", (handlers) =>
+  Effect.map(makeConnections, ({ list, show, pause, resume }) =>
+    handlers
+      .handleRaw("list", ({ request, params }) => list(request, params))
+      .handleRaw("show", ({ request, params }) => show(request, params))
+      .handleRaw("pause", ({ request, params }) => pause(request, params))
+      .handleRaw("resume", ({ request, params }) => resume(request, params)),
+  ),
+)
+
 const health = HttpApiBuilder.group(Api, "health", (handlers) =>
   Effect.gen(function* () {
     const reporting = yield* Reporting
@@ -121,21 +137,26 @@ const health = HttpApiBuilder.group(Api, "health", (handlers) =>
 )
 
 const routes = Layer.mergeAll(
-  HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(Layer.provide([events, health])),
+  HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(Layer.provide([events, connections, health])),
   HttpApiScalar.layer(Api, { path: "/docs", scalar: { withDefaultFonts: false } }),
 )
 
 /** Which methods each path knows, for what no route took. */
-const methodsOf: ReadonlyMap<string, ReadonlyArray<string>> = new Map([
-  ["/openapi.json", ["GET", "HEAD"]],
-  ["/docs", ["GET", "HEAD"]],
-  ...Object.values(Api.groups).flatMap((group) =>
-    Object.values(group.endpoints).map(({ path, method }): [string, ReadonlyArray<string>] => [
-      path,
-      method === "GET" ? ["GET", "HEAD"] : [method],
-    ]),
-  ),
-])
+const methodsOf = (path: string): ReadonlyArray<string> => {
+  if (path === "/openapi.json" || path === "/docs") return ["GET", "HEAD"]
+  return Object.values(Api.groups).flatMap((group) =>
+    Object.values(group.endpoints)
+      .filter((endpoint) => fits(endpoint.path, path))
+      .flatMap(({ method }) => (method === "GET" ? ["GET", "HEAD"] : [method])),
+  )
+}
+
+/** `:name` stands for one step of a path. */
+const fits = (pattern: string, path: string): boolean => {
+  const wanted = pattern.split("/")
+  const steps = path.split("/")
+  return wanted.length === steps.length && wanted.every((step, i) => step.startsWith(":") || step === steps[i])
+}
 
 /** What no handler answered: a path or method that is not there, or a bug. */
 const answerFailure = (
@@ -151,8 +172,8 @@ const answerFailure = (
   }
   return Effect.map(HttpServerRequest, (request) => {
     const path = request.url.split("?", 1)[0]!
-    const methods = methodsOf.get(path)
-    if (methods === undefined) {
+    const methods = methodsOf(path)
+    if (methods.length === 0) {
       return problemResponse(problem(404, `there is nothing at ${JSON.stringify(path.slice(0, 200))}: see /docs`))
     }
     const allow = methods.join(", ")

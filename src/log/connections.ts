@@ -20,12 +20,13 @@ import {
 } from "../model/connection-state.ts"
 import { LogUnavailable } from "../model/errors.ts"
 import { encodeEvent } from "../model/event.ts"
-import { makeStoredEventId } from "../model/ids.ts"
+import { makeStoredEventId, type WorkspaceId } from "../model/ids.ts"
 import type { ConnectionRecord } from "../model/record.ts"
 import { Health } from "../observe/health.ts"
 import { supervise } from "../observe/supervise.ts"
 import { errorCodes, publishBatch, type Message } from "./batch.ts"
 import { Nats, reasonOf, type NatsShape } from "./connection.ts"
+import { nextMessages } from "./direct.ts"
 import { openPull } from "./pull.ts"
 import { createdHeader } from "./stored.ts"
 import { streams, subjects } from "./topology.ts"
@@ -42,6 +43,10 @@ export class ConnectionSwitch extends Context.Service<
     /** Decides over the state as it is now, and tells history and workspace. Gives the state that then holds. */
     readonly change: (ref: ConnectionRef, decide: Decide) => Effect.Effect<ConnectionState | undefined, LogUnavailable>
     readonly read: (ref: ConnectionRef) => Effect.Effect<ConnectionState | undefined, LogUnavailable>
+    /** Every state there is, of all workspaces or of one. */
+    readonly list: (
+      workspace?: WorkspaceId,
+    ) => Effect.Effect<ReadonlyArray<ConnectionRef & { readonly state: ConnectionState }>, LogUnavailable>
   }
 >()("meshes/ConnectionSwitch") {
   static readonly layer = Layer.effect(
@@ -50,6 +55,7 @@ export class ConnectionSwitch extends Context.Service<
       ConnectionSwitch.of({
         change: (ref, decide) => attempt(`changing ${nameOf(ref)}`, () => change(nats, ref, decide)),
         read: (ref) => attempt(`reading ${nameOf(ref)}`, async () => (await read(nats, ref))?.state),
+        list: (workspace) => attempt("listing connections", () => list(nats, workspace ?? "*")),
       }),
     ),
   )
@@ -128,6 +134,24 @@ const read = async (nats: NatsShape, { workspace, connection }: ConnectionRef) =
   const subject = subjects.connection(workspace, connection)
   const message = await nats.jsm.direct.getMessage(streams.connections, { last_by_subj: subject })
   return message === null ? undefined : { seq: message.seq, state: message.json<ConnectionState>() }
+}
+
+const list = async (nats: NatsShape, workspace: string) => {
+  const states: Array<ConnectionRef & { readonly state: ConnectionState }> = []
+  const filter = subjects.connection(workspace, "*")
+  for (let from = 1; ;) {
+    const found = await nextMessages(nats, streams.connections, filter, from, limits.readerPrefetch)
+    for (const { subject, data, seq } of found) {
+      states.push({ ...refOf(subject), state: JSON.parse(Buffer.from(data).toString()) as ConnectionState })
+      from = seq + 1
+    }
+    if (found.length === 0) return states
+  }
+}
+
+const refOf = (subject: string): ConnectionRef => {
+  const [workspace, connection] = subject.split(".").slice(-2)
+  return { workspace: workspace!, connection: connection! }
 }
 
 const change = async (nats: NatsShape, ref: ConnectionRef, decide: Decide): Promise<ConnectionState | undefined> => {
@@ -251,10 +275,8 @@ const watch = (
             if (message.consumerSeq !== expected)
               Deferred.doneUnsafe(gone, Effect.succeed("a change was lost on the way"))
             expected = message.consumerSeq + 1
-            const [workspace, connection] = message.subject.split(".").slice(-2)
             try {
-              const state = JSON.parse(Buffer.from(message.data).toString()) as ConnectionState
-              note({ workspace: workspace!, connection: connection! }, state)
+              note(refOf(message.subject), JSON.parse(Buffer.from(message.data).toString()) as ConnectionState)
             } catch {
               // Nothing of ours.
             }

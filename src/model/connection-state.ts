@@ -60,3 +60,12 @@ export interface ConnectionRef {
   readonly workspace: WorkspaceId
   readonly connection: string
 }
+
+/** What a person asks for. `undefined`: it is so already. Resuming also closes an open circuit at once. */
+export const switched = (
+  before: ConnectionState | undefined,
+  to: "paused" | "closed",
+  by: string,
+  reason: string,
+  at: number,
+): ConnectionState | undefined => ((before?.state ?? "closed") === to ? undefined : { state: to, reason, at, by })

@@ -68,3 +68,15 @@ export const deliveriesDead = Metric.counter("deliveries_dead_total", {
   description: "deliveries that became dead letters",
   incremental: true,
 })
+
+const changes = Metric.counter("connection_changes_total", {
+  description: "circuits that changed their state by themselves, by the state they came to",
+  incremental: true,
+})
+
+/** Changes of circuits, by what they came to. What a person does is not among them. */
+export const circuitChanges = {
+  open: Metric.withAttributes(changes, { to: "open" }),
+  closed: Metric.withAttributes(changes, { to: "closed" }),
+  paused: Metric.withAttributes(changes, { to: "paused" }),
+} as const

@@ -158,6 +158,20 @@ test("a circuit's numbers are held to their bounds", () => {
   expect(withCircuit(true)).toHaveLength(1)
 })
 
+test("the runtime's own event types are known to rules, by name and by payload, and nobody declares them", () => {
+  const news = (rule: object) => withRule({ on: "meshes.connection.opened", ...rule })
+  expect(news({ when: { expression: "$contains(payload.reason, '503')" } })).toEqual([])
+  expect(news({ when: { expression: "payload.raeson = ''" } })).toEqual([
+    expect.stringContaining('did you mean "payload.reason"'),
+  ])
+  expect(withRule({ on: "meshes.connection.open" })).toEqual([
+    expect.stringContaining('did you mean "meshes.connection.opened"'),
+  ])
+  expect(wrongWith({ eventTypes: { "meshes.mine": {} }, workspaces: {} })).toEqual([
+    expect.stringContaining("runtime's own"),
+  ])
+})
+
 test("hostile values are errors, not crashes", () => {
   for (const value of [null, 1, "x", [], { workspaces: null }, { workspaces: [] }, { workspaces: { a: 1 } }]) {
     expect(wrongWith(value).length).toBeGreaterThan(0)

@@ -7,7 +7,9 @@ import { Keys, hashKey } from "../../../src/accounts/keys.ts"
 import { CurrentPlan } from "../../../src/config/current-plan.ts"
 import type { EventTypePlan, KeyPlan, Plan, WorkspacePlan } from "../../../src/config/plan.ts"
 import { IngestAddress, ingestLayer } from "../../../src/ingest/server.ts"
+import type { ConnectionState } from "../../../src/model/connection-state.ts"
 import { Health } from "../../../src/observe/health.ts"
+import { makeMemoryCircuits } from "./memory-circuits.ts"
 import { makeMemoryLog, type MemoryLog } from "./memory-log.ts"
 
 export interface Answer {
@@ -28,6 +30,8 @@ export interface Sent {
 export interface Served {
   readonly url: string
   readonly log: MemoryLog
+  /** States of circuits, as `<workspace>/<connection>`. */
+  readonly states: Map<string, ConnectionState>
   readonly health: Health["Service"]
   readonly setPlan: (plan: Plan) => void
   /** A string or bytes are sent as they are, anything else as JSON. */
@@ -77,7 +81,8 @@ export const serve = (keys: ReadonlyArray<KeyPlan> = []) =>
     const log = makeMemoryLog()
     let plan = planOf(["acme", "globex"], keys)
     const current = Layer.succeed(CurrentPlan, { get: () => plan })
-    const services = Layer.mergeAll(log.layer, Health.layer, Keys.layer({ adminKey, keys: [] })).pipe(
+    const { states, layer: circuits } = makeMemoryCircuits()
+    const services = Layer.mergeAll(circuits, log.layer, Health.layer, Keys.layer({ adminKey, keys: [] })).pipe(
       Layer.provideMerge(current),
     )
     const built = yield* Layer.build(ingestLayer({ host: "127.0.0.1", port: 0 }).pipe(Layer.provideMerge(services)))
@@ -88,6 +93,7 @@ export const serve = (keys: ReadonlyArray<KeyPlan> = []) =>
       const served: Served = {
         url,
         log,
+        states,
         health,
         setPlan: (next) => {
           plan = next

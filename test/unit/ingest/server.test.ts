@@ -8,6 +8,7 @@ import { CurrentPlan } from "../../../src/config/current-plan.ts"
 import { ingestLayer } from "../../../src/ingest/server.ts"
 import { Unusable } from "../../../src/model/errors.ts"
 import { Health } from "../../../src/observe/health.ts"
+import { makeMemoryCircuits } from "./memory-circuits.ts"
 import { makeMemoryLog } from "./memory-log.ts"
 import { planOf, serve } from "./served.ts"
 
@@ -66,6 +67,10 @@ describe("the HTTP server", () => {
       assert.sameMembers(Object.keys(spec.paths), [
         "/api/v1/events",
         "/api/v1/events/bulk",
+        "/api/v1/workspaces/{workspace}/connections",
+        "/api/v1/workspaces/{workspace}/connections/{connection}",
+        "/api/v1/workspaces/{workspace}/connections/{connection}/pause",
+        "/api/v1/workspaces/{workspace}/connections/{connection}/resume",
         "/healthz",
         "/readyz",
         "/metrics",
@@ -125,9 +130,12 @@ describe("the HTTP server", () => {
       yield* Effect.callback<void>((resume) => void other.listen(0, "127.0.0.1", () => resume(Effect.void)))
       yield* Effect.addFinalizer(() => Effect.sync(() => other.close()))
       const { port } = other.address() as AddressInfo
-      const services = Layer.mergeAll(makeMemoryLog().layer, Health.layer, Keys.layer({ keys: [] })).pipe(
-        Layer.provideMerge(Layer.succeed(CurrentPlan, { get: () => planOf([]) })),
-      )
+      const services = Layer.mergeAll(
+        makeMemoryCircuits().layer,
+        makeMemoryLog().layer,
+        Health.layer,
+        Keys.layer({ keys: [] }),
+      ).pipe(Layer.provideMerge(Layer.succeed(CurrentPlan, { get: () => planOf([]) })))
       const error = yield* Effect.flip(
         Layer.build(ingestLayer({ host: "127.0.0.1", port }).pipe(Layer.provide(services))),
       )

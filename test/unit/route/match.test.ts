@@ -274,3 +274,12 @@ describe("the index of rules", () => {
     }
   })
 })
+
+it("the runtime's own types are meant by patterns that name them, and by no other", () => {
+  const type = "meshes.connection.opened"
+  for (const pattern of [type, "meshes.connection.*", "meshes.>", "meshes.*.opened"]) {
+    assert.isTrue(matchesType(pattern, type), pattern)
+  }
+  for (const pattern of [">", "*.connection.opened", "*.>", "*.*.*"])
+    assert.isFalse(matchesType(pattern, type), pattern)
+})

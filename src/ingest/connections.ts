@@ -1,0 +1,134 @@
+/**
+ * The connections of a workspace over HTTP: how they are, pausing and resuming them.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type { HttpServerRequest } from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Result from "effect/Result"
+import { allows, type Identity, Keys, type Scope } from "../accounts/keys.ts"
+import { CurrentPlan } from "../config/current-plan.ts"
+import { limits } from "../config/defaults.ts"
+import type { ConnectionPlan, WorkspacePlan } from "../config/plan.ts"
+import { ConnectionStates, ConnectionSwitch } from "../log/connections.ts"
+import { switched, type ConnectionState } from "../model/connection-state.ts"
+import type { LogUnavailable } from "../model/errors.ts"
+import { authenticate } from "./authenticate.ts"
+import { readBody } from "./body.ts"
+import { parseJson } from "./json.ts"
+import { type Problem, problem, problemResponse } from "./problem.ts"
+
+type Response = HttpServerResponse.HttpServerResponse
+
+interface Place {
+  readonly workspace: string
+  readonly connection: string
+}
+
+interface Found {
+  readonly identity: Identity
+  readonly workspace: WorkspacePlan
+}
+
+const stateNames: ReadonlyArray<string> = ["closed", "open", "paused"]
+
+/** The handlers of the connections' calls. They answer every failure themselves. */
+export const makeConnections = Effect.gen(function* () {
+  const keys = yield* Keys
+  const current = yield* CurrentPlan
+  const states = yield* ConnectionStates
+  const lever = yield* ConnectionSwitch
+  const clock = yield* Clock.Clock
+
+  const find = (request: HttpServerRequest, scope: Scope, id: string): Result.Result<Found, Problem> => {
+    const identity = authenticate(keys, request.headers, scope)
+    if (Result.isFailure(identity)) return Result.fail(identity.failure)
+    // The same answer for a workspace that is another's and for one that is not there.
+    if (!allows(identity.success, scope, id)) {
+      return Result.fail(problem(403, `the key ${identity.success.name} may not ${scope} in that workspace`))
+    }
+    const workspace = current.get().workspaces.get(id)
+    return workspace === undefined
+      ? Result.fail(problem(404, "there is no such workspace: the config declares the workspaces"))
+      : Result.succeed({ identity: identity.success, workspace })
+  }
+
+  const findConnection = (request: HttpServerRequest, scope: Scope, { workspace, connection }: Place) =>
+    Result.flatMap(find(request, scope, workspace), (found) => {
+      const plan = found.workspace.connections.get(connection)
+      return plan === undefined
+        ? Result.fail(problem(404, "the workspace has no such connection"))
+        : Result.succeed({ ...found, plan })
+    })
+
+  const list = (request: HttpServerRequest, { workspace }: { readonly workspace: string }): Effect.Effect<Response> =>
+    Effect.sync(() => {
+      const found = find(request, "read", workspace)
+      if (Result.isFailure(found)) return problemResponse(found.failure)
+      const wanted = new URL(request.url, "http://runtime").searchParams.get("state")
+      if (wanted !== null && !stateNames.includes(wanted)) {
+        return problemResponse(problem(400, `state is one of ${stateNames.join(", ")}`))
+      }
+      const records = [...found.success.workspace.connections.values()]
+        .map((plan) => recordOf(plan, states.get({ workspace, connection: plan.id })))
+        .filter(({ state }) => wanted === null || state === wanted)
+      return HttpServerResponse.jsonUnsafe({ count: records.length, records })
+    })
+
+  const show = (request: HttpServerRequest, place: Place): Effect.Effect<Response> =>
+    Effect.sync(() => {
+      const found = findConnection(request, "read", place)
+      return Result.isFailure(found)
+        ? problemResponse(found.failure)
+        : HttpServerResponse.jsonUnsafe(recordOf(found.success.plan, states.get(place)))
+    })
+
+  const turn = (to: "paused" | "closed") =>
+    Effect.fnUntraced(function* (request: HttpServerRequest, place: Place) {
+      const found = findConnection(request, "operate", place)
+      if (Result.isFailure(found)) return problemResponse(found.failure)
+      const reason = reasonIn(yield* readBody(request, limits.pauseBodyBytes))
+      if (Result.isFailure(reason)) return problemResponse(reason.failure)
+      const by = `key:${found.success.identity.name}`
+      return yield* lever
+        .change(place, (before) => switched(before, to, by, reason.success, clock.currentTimeMillisUnsafe()))
+        .pipe(
+          Effect.match({
+            onSuccess: (state) => HttpServerResponse.jsonUnsafe(recordOf(found.success.plan, state)),
+            onFailure: (error) => problemResponse(unavailable(error)),
+          }),
+        )
+    })
+
+  return { list, show, pause: turn("paused"), resume: turn("closed") }
+})
+
+/** Repeating it is harmless, whatever became of the first. */
+const unavailable = (error: LogUnavailable): Problem => ({
+  status: 503,
+  message: `the log does not answer now: send it again (${error.reason})`,
+  headers: { "retry-after": "1" },
+})
+
+const reasonIn = (body: Result.Result<Buffer, Problem>): Result.Result<string, Problem> => {
+  if (Result.isFailure(body)) return Result.fail(body.failure)
+  if (body.success.length === 0) return Result.succeed("")
+  const value = parseJson(body.success)
+  if (Result.isFailure(value)) return Result.fail(problem(400, value.failure))
+  const { reason = "", ...rest } = Object(value.success) as { readonly reason?: unknown }
+  if (typeof value.success !== "object" || Array.isArray(value.success) || Object.keys(rest).length > 0) {
+    return Result.fail(problem(400, 'the body is nothing, or { "reason": "…" }'))
+  }
+  return typeof reason === "string" && reason.length <= limits.pauseReasonCharacters
+    ? Result.succeed(reason)
+    : Result.fail(problem(400, `reason is a text of at most ${limits.pauseReasonCharacters} characters`))
+}
+
+const recordOf = (plan: ConnectionPlan, state: ConnectionState | undefined) => ({
+  id: plan.id,
+  workspace: plan.workspace,
+  connector: plan.connection.connector.name,
+  state: state?.state ?? "closed",
+  ...(state === undefined ? {} : { since: new Date(state.at).toISOString(), by: state.by, reason: state.reason }),
+  ...(state?.probe === undefined ? {} : { probe_at: new Date(state.probe).toISOString() }),
+})
