@@ -19,7 +19,6 @@ import type { Mark, Ordered } from "../log/lane-log.ts"
 import type { Delivery } from "../model/delivery.ts"
 import { isOwnType } from "../model/connection-state.ts"
 import { wholeConnection } from "../model/ids.ts"
-import type { Outcome } from "../model/outcome.ts"
 import { Checkpoint } from "./checkpoint.ts"
 import {
   hasCaughtUp,
