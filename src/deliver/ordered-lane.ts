@@ -204,10 +204,8 @@ export class OrderedLane {
     if (passed) return
     const key = this.#key(message.key)
     const item = readOrdered(message, this.#options.warn)
-    if (item === undefined) {
-      entry.done = true
-      return
-    }
+    entry.done = item === undefined
+    if (item === undefined) return
     this.#push(key, { ...item, entry })
     if (key.queue.length > limits.orderedKeyQueue && key.name !== wholeConnection) this.#markAhead(key)
     this.#list(key)

@@ -1,5 +1,5 @@
 /**
- * Two runtimes over one log by mistake (a rolling update, a forgotten process): they get in each other's way and do no harm.
+ * Two runtimes over one log share the work, whichever of them comes and goes.
  */
 import { expect, test } from "vitest"
 import { startDestination } from "../support/destination.ts"
