@@ -13,6 +13,19 @@ const secretBytesMax = 64
  * in a sixth of the time that raw bytes take.
  */
 export const keyOf = (secret: string): KeyObject | string => {
+  const known = keys.get(secret)
+  if (known !== undefined) return known
+  const key = makeKey(secret)
+  if (keys.size >= keysRemembered) keys.clear()
+  keys.set(secret, key)
+  return key
+}
+
+/** Many connections may sign with one secret. */
+const keys = new Map<string, KeyObject | string>()
+const keysRemembered = 1000
+
+const makeKey = (secret: string): KeyObject | string => {
   if (!secret.startsWith(secretPrefix)) {
     return `a webhook secret is "${secretPrefix}" and ${secretBytesMin} to ${secretBytesMax} random bytes in base64; this one begins otherwise`
   }

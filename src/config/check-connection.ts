@@ -143,7 +143,7 @@ const checkOrdering = (check: Checker, value: unknown, path: Path, compiler: Com
     return "none"
   }
   checkPaths(check, key.success, [...path, "key"], undefined)
-  return { key: key.success }
+  return check.shared(`ordering ${source}`, { key: key.success })
 }
 
 const checkCircuit = (check: Checker, value: unknown, path: Path): ConnectionPlan["circuit"] => {
@@ -154,13 +154,14 @@ const checkCircuit = (check: Checker, value: unknown, path: Path): ConnectionPla
   const of = <A>(key: string, read: (value: unknown, path: Path) => A | undefined, otherwise: A): A =>
     given[key] === undefined ? otherwise : (read(given[key], [...path, key]) ?? otherwise)
   const waitMs = of("wait", (v, p) => check.duration(v, p, limits.circuitWaitMaxMs), base.waitMs)
-  return {
+  const circuit = {
     failures: of("failures", (v, p) => check.number(v, p, { min: 1, max: limits.circuitFailuresMax }), base.failures),
     rate: of("rate", (v, p) => check.number(v, p, { min: 0.01, max: 1, whole: false }), base.rate),
     minimum: base.minimum,
     waitMs,
     maxWaitMs: of("maxWait", (v, p) => check.duration(v, p, limits.circuitWaitMaxMs), Math.max(base.maxWaitMs, waitMs)),
   }
+  return check.shared(`circuit ${Object.values(circuit).join(" ")}`, circuit)
 }
 
 /** A retry schedule over the one it refines. */

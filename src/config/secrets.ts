@@ -38,17 +38,28 @@ export const readSecret = (name: string, env: Environment): Result.Result<string
       : Result.succeed(value),
   )
 
+/** Looks each secret up once: for what asks for the same ones over and over, as a loop's thousands of connections do. */
+export const rememberingReader = (env: Environment): typeof readSecret => {
+  const known = new Map<string, Result.Result<string, string>>()
+  return (name) => {
+    let found = known.get(name)
+    if (found === undefined) known.set(name, (found = readSecret(name, env)))
+    return found
+  }
+}
+
 /** A copy of `value` with every reference replaced, or all that are missing. */
 export const resolveSecrets = (
   value: unknown,
   env: Environment,
+  read: typeof readSecret = readSecret,
 ): Result.Result<unknown, ReadonlyArray<MissingSecret>> => {
   const missing = new Map<string, MissingSecret>()
   const replace = (part: unknown): unknown => {
     if (Array.isArray(part)) return part.map(replace)
     if (typeof part !== "object" || part === null) return part
     if (isSecretRef(part)) {
-      const found = readSecret(part.name, env)
+      const found = read(part.name, env)
       if (Result.isSuccess(found)) return found.success
       missing.set(part.name, { name: part.name, message: found.failure })
       return undefined

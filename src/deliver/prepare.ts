@@ -4,6 +4,7 @@
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import { findRule } from "../config/find-rule.ts"
 import type { ActionPlan, ConnectionPlan, Plan } from "../config/plan.ts"
 import type { ActionContext, AnyAction } from "../model/connector.ts"
 import type { Delivery } from "../model/delivery.ts"
@@ -33,7 +34,7 @@ export const findTarget = (plan: Plan, delivery: Delivery): Result.Result<Target
   if (workspace === undefined) return gone(`workspace "${delivery.workspace}"`)
   const connection = workspace.connections.get(delivery.connection)
   if (connection === undefined) return gone(`connection "${delivery.connection}"`)
-  const rule = workspace.rules.find((rule) => rule.id === delivery.rule)
+  const rule = findRule(workspace, delivery.rule)
   const planned = rule?.actions[delivery.action]
   if (planned === undefined || planned.connection !== delivery.connection) {
     return gone(`action ${delivery.action} of rule "${delivery.rule}" on "${delivery.connection}"`)
