@@ -7,8 +7,9 @@ import { killReplica, reviveReplica } from "./faults.ts"
 import { startPublishers } from "./publishers.ts"
 import { startWorld } from "./world.ts"
 
-/** Long enough that attempts are under way whenever a replica is told to end. */
-const answerAfterMs = 100
+/** Long enough that attempts are under way whenever a replica is told to end, short enough for a connection that sends one at a time. */
+const answerAfterMs = 30
+const eventsPerSecond = 40
 
 test(
   "two replicas are told to end and started again, one after the other, under load: no delivery is repeated",
@@ -19,8 +20,7 @@ test(
     await using publishers = await startPublishers(world, {
       seed: seedOf("rolling restart"),
       accountsPerWorkspace: 8,
-      // A connection that sends one after the other ends ten a second at the most.
-      eventsPerSecond: 20,
+      eventsPerSecond,
     })
     await oracle.flows()
     for (const replica of world.replicas) {

@@ -18,7 +18,7 @@ export const storyOf = async (natsUrl: string, event: string): Promise<string> =
       await stream.read((message) => {
         const circuit = /connection/i.test(config.name) ? ["", message.text()] : []
         for (const line of [...message.text().split(/(?<=\}),(?=\{"kind")|\n/), ...circuit]) {
-          if (line !== "" && (line.includes(`"${event}"`) || circuit.length > 0))
+          if (line !== "" && ((event !== "" && line.includes(`"${event}"`)) || circuit.length > 0))
             lines.push(`  ${config.name} ${message.seq} ${message.subject} ${line.slice(0, lineCharacters)}`)
         }
       })
