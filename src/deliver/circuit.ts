@@ -120,12 +120,4 @@ export class Tally {
       ? { trip: `${this.#failed} of the last ${count} attempts failed, the last with ${kind}` }
       : {}
   }
-
-  reset(): void {
-    this.#last = []
-    this.#at = 0
-    this.#failed = 0
-    this.#inARow = 0
-    this.#authInARow = 0
-  }
 }

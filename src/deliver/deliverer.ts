@@ -10,6 +10,7 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import { CurrentPlan } from "../config/current-plan.ts"
 import { connectionDefaults, limits } from "../config/defaults.ts"
+import { findRule } from "../config/find-rule.ts"
 import type { ConnectionPlan, Plan, RetryPlan } from "../config/plan.ts"
 import { ConnectionStates } from "../log/connections.ts"
 import { NatsElsewhere } from "../log/elsewhere.ts"
@@ -145,7 +146,7 @@ const gateSettings = (plan: Plan, { workspace, connection }: ConnectionRef): Gat
 
 const retryOf = (plan: Plan, delivery: Delivery): RetryPlan => {
   const workspace = plan.workspaces.get(delivery.workspace)
-  const action = workspace?.rules.find((rule) => rule.id === delivery.rule)?.actions[delivery.action]
+  const action = workspace === undefined ? undefined : findRule(workspace, delivery.rule)?.actions[delivery.action]
   return action?.retry ?? workspace?.connections.get(delivery.connection)?.retry ?? connectionDefaults.retry
 }
 

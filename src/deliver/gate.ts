@@ -52,7 +52,8 @@ export interface Change {
 
 export class Gate {
   readonly #options: GateOptions
-  readonly #tally = new Tally()
+  /** From the first failure on: a connection that was never in trouble needs none. */
+  #tally: Tally | undefined
   #circuit: CircuitSnapshot = circuitAt("closed")
   #sending = 0
   /** Tokens of the bucket that holds one period's worth. */
@@ -110,6 +111,8 @@ export class Gate {
       this.#notBefore = Math.max(this.#notBefore, until)
     }
     const plan = this.#options.settings().circuit
+    if (outcome.kind === "delivered" && this.#tally === undefined && this.state === "closed") return
+    this.#tally ??= new Tally()
     const { trip, pause } = this.#tally.note(outcome.kind, plan === false ? connectionDefaults.circuit : plan)
     if (outcome.gone === true) return this.#move({ type: "PAUSE" }, "the destination is gone for good (410)", alert)
     if (pause !== undefined) return this.#move({ type: "PAUSE" }, `${pause}: ${outcome.message}`, alert)
@@ -159,7 +162,7 @@ export class Gate {
       this.#probeAt = performance.now() + wait
       this.#wakeAt(this.#probeAt)
     } else if (this.state === "closed") {
-      this.#tally.reset()
+      this.#tally = undefined
       queueMicrotask(this.#options.wake)
     }
   }

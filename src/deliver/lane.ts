@@ -55,6 +55,8 @@ export class Lane {
   #mode: "direct" | "parking" = "direct"
   #toPark: Array<Item> = []
   #storing: Promise<void> | undefined
+  /** Something was put aside: nothing is taken back before what came earlier. */
+  #aside = false
   #parks = 0
   #sweptAt = 0
   #pull: Pull | "opening" | undefined
@@ -86,6 +88,10 @@ export class Lane {
   get mode(): "direct" | "parking" {
     return this.#mode
   }
+  /** Nothing here needs a timer. */
+  get quiet(): boolean {
+    return this.#mode === "direct" && this.#queue.length === 0
+  }
   get waiting(): number {
     return this.#queue.length
   }
@@ -95,7 +101,11 @@ export class Lane {
 
   /** What waits here would keep others of a full shard waiting for too long. Asked for every `limits.laneCheckMs`. */
   isSlow(now: number): boolean {
-    if (now - this.#paceFrom >= limits.laneSlowMs) {
+    if (now - this.#paceFrom >= 2 * limits.laneSlowMs) {
+      // Nobody asked for a while: what ended meanwhile tells nothing of how fast it goes now.
+      this.#paceFrom = now
+      this.#ended = 0
+    } else if (now - this.#paceFrom >= limits.laneSlowMs) {
       this.#pace = this.#ended / (now - this.#paceFrom)
       this.#paceFrom = now
       this.#ended = 0
@@ -175,6 +185,7 @@ export class Lane {
   /** Something is aside from before. */
   startParked(): void {
     this.#mode = "parking"
+    this.#aside = true
   }
 
   /** Called now and then: opens the way back when there is a place, and ends parking when nothing is left aside. */
@@ -198,6 +209,7 @@ export class Lane {
     this.#pull.close()
     this.#pull = undefined
     this.#mode = "direct"
+    this.#aside = false
     this.#parking.leave()
     await this.#parking.end()
   }
@@ -245,6 +257,7 @@ export class Lane {
       this.#parks++
       try {
         await this.#parking.store(items)
+        this.#aside = true
       } catch {
         // Not known to be stored: they are still held, and tried again after a moment.
         this.#toPark = [...items, ...this.#toPark]
@@ -257,7 +270,7 @@ export class Lane {
   }
 
   async #open(): Promise<void> {
-    if (!this.#parking.enter()) return
+    if (!this.#aside || !this.#parking.enter()) return
     this.#pull = "opening"
     try {
       this.#window = this.#windowNow()

@@ -67,13 +67,14 @@ export class OrderedLane {
     })
   }
 
-  get sending(): number {
-    return this.#sending
+  /** Nothing here needs a timer. */
+  get quiet(): boolean {
+    return this.#phase === "idle" && this.#known === 0
   }
 
   /** Nothing is held and nothing is left: the lane may be let go. */
   idle(now: number): boolean {
-    return this.#phase === "idle" && this.#known === 0 && now - this.#usedAt > limits.laneIdleMs
+    return this.quiet && now - this.#usedAt > limits.laneIdleMs
   }
 
   /** The log holds deliveries up to this one. */

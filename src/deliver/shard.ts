@@ -52,6 +52,9 @@ interface Connected {
 export class Shard {
   readonly #options: ShardOptions
   readonly #connections = new Map<string, Connected>()
+  /** Those with something that a timer has to look after. */
+  readonly #active = new Set<Connected>()
+  #lookedAt = 0
   readonly #held = new Map<number, Item>()
   /** Sequences that were finished last, the oldest first. */
   readonly #recent = new Set<number>()
@@ -86,10 +89,15 @@ export class Shard {
   async start(parked: ReadonlyArray<ConnectionRef>, onGone: (reason: string) => void): Promise<void> {
     this.#running = true
     this.#since = performance.now()
-    for (const ref of parked) this.#lane(ref).startParked()
+    for (const ref of parked) {
+      this.#lane(ref).startParked()
+      this.#active.add(this.#connected(ref))
+    }
     const { shard, logs, work } = this.#options
     const onNews = (ref: ConnectionRef, seq: number) => {
-      if (this.#running) this.#ordered(ref).notify(seq)
+      if (!this.#running) return
+      this.#ordered(ref).notify(seq)
+      this.#active.add(this.#connected(ref))
     }
     this.#feed = await logs.feed(shard, { onNews, onGone })
     this.#pull = work.pull(shard, limits.shardInFlight - this.#held.size, {
@@ -117,30 +125,35 @@ export class Shard {
   async settle(): Promise<void> {
     await Promise.all([...this.#connections.values()].map(({ ordered }) => ordered?.flush()))
     this.#connections.clear()
+    this.#active.clear()
   }
 
-  /** The work of a timer: lanes that hold up the others are parked, parked ones tended, idle ones let go. */
+  /** The work of a timer: lanes that hold up the others are parked, parked and ordered ones tended, idle ones let go now and then. */
   tend(): void {
     const now = performance.now()
     const crowded = this.#held.size >= limits.shardInFlight * 0.75
-    for (const [name, connected] of this.#connections) {
-      const { lane, ordered, gate } = connected
-      const warn = (cause: unknown) => this.#options.log(`connection ${name}: ${String(cause)}`)
+    for (const connected of this.#active) {
+      const { lane, ordered } = connected
+      const warn = (cause: unknown) => this.#options.log(`a lane: ${String(cause)}`)
       if (lane !== undefined) {
         const slow = lane.isSlow(now)
         if (crowded && slow && lane.mode === "direct") lane.park()
         void lane.tend().catch(warn)
-        if (lane.idle(now)) delete connected.lane
       }
-      if (ordered !== undefined) {
-        void ordered.tend().catch(warn)
-        if (ordered.idle(now)) delete connected.ordered
-      }
-      if (connected.lane === undefined && connected.ordered === undefined) {
-        gate.stop()
-        this.#connections.delete(name)
-      }
+      if (ordered !== undefined) void ordered.tend().catch(warn)
+      if (lane?.quiet !== false && ordered?.quiet !== false) this.#active.delete(connected)
     }
+    if (now - this.#lookedAt < limits.sweepEveryMs) return
+    this.#lookedAt = now
+    for (const [name, connected] of this.#connections) this.#letGo(name, connected, now)
+  }
+
+  #letGo(name: string, connected: Connected, now: number): void {
+    if (connected.lane?.idle(now) === true) delete connected.lane
+    if (connected.ordered?.idle(now) === true) delete connected.ordered
+    if (connected.lane !== undefined || connected.ordered !== undefined) return
+    connected.gate.stop()
+    this.#connections.delete(name)
   }
 
   /** A person changed the state of a connection's circuit. */
@@ -265,8 +278,10 @@ export class Shard {
     const now = performance.now()
     const item: Item = { ...decoded, message, since: now, told: now, release }
     this.#held.set(message.seq, item)
-    if (parkedLane !== undefined) parkedLane.resume(item)
-    else this.#lane(decoded.delivery).offer(item)
+    if (parkedLane !== undefined) return parkedLane.resume(item)
+    const lane = this.#lane(decoded.delivery)
+    lane.offer(item)
+    if (!lane.quiet) this.#active.add(this.#connected(decoded.delivery))
   }
 
   #send(item: Item, lane: Lane): void {

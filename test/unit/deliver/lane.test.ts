@@ -420,10 +420,29 @@ describe("a lane that is parked", () => {
     await settle()
     offer(6)
     assert.deepStrictEqual(aside.stored, [2, 3])
-    await lane.tend()
-    assert.strictEqual(aside.pulls.length, 0, "nothing is taken back before what came earlier is aside")
     await seconds(5)
     assert.deepStrictEqual(aside.stored, [2, 3, 4, 5, 6])
+    assert.strictEqual(lane.mode, "parking")
+  })
+
+  it("takes nothing back before anything is aside", async () => {
+    const { lane, offer, aside } = makeLane({ concurrency: 1 })
+    aside.failures = 1
+    offer(...upTo(3))
+    lane.park()
+    await settle()
+    await lane.tend()
+    assert.strictEqual(aside.pulls.length, 0)
+  })
+
+  // Regression: with deliveries arriving all the time, some were always being put aside, and a lane never took any back.
+  it("takes back what is aside while more is being put there", async () => {
+    const { lane, offer, aside } = await parked()
+    aside.failures = 1
+    offer(4)
+    await settle()
+    await lane.tend()
+    assert.strictEqual(aside.pulls.length, 1)
   })
 
   it("takes back a bounded number at once, and sends them by its own slots", async () => {
