@@ -101,11 +101,7 @@ export class Lane {
 
   /** What waits here would keep others of a full shard waiting for too long. Asked for every `limits.laneCheckMs`. */
   isSlow(now: number): boolean {
-    if (now - this.#paceFrom >= 2 * limits.laneSlowMs) {
-      // Nobody asked for a while: what ended meanwhile tells nothing of how fast it goes now.
-      this.#paceFrom = now
-      this.#ended = 0
-    } else if (now - this.#paceFrom >= limits.laneSlowMs) {
+    if (now - this.#paceFrom >= limits.laneSlowMs) {
       this.#pace = this.#ended / (now - this.#paceFrom)
       this.#paceFrom = now
       this.#ended = 0
@@ -139,6 +135,11 @@ export class Lane {
       this.#toPark.push(item)
       this.#store()
       return
+    }
+    if (this.#queue.length === 0) {
+      // Nobody asked how fast it goes while nothing waited.
+      this.#paceFrom = item.since
+      this.#ended = 0
     }
     this.#queue.push(item)
     this.pump()

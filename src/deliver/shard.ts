@@ -90,8 +90,9 @@ export class Shard {
     this.#running = true
     this.#since = performance.now()
     for (const ref of parked) {
-      this.#lane(ref).startParked()
-      this.#active.add(this.#connected(ref))
+      const connected = this.#connected(ref)
+      this.#lane(ref, connected).startParked()
+      this.#active.add(connected)
     }
     const { shard, logs, work } = this.#options
     const onNews = (ref: ConnectionRef, seq: number) => {
@@ -174,7 +175,8 @@ export class Shard {
     }
   }
 
-  #connected(ref: ConnectionRef): Connected {
+  #connected({ workspace, connection }: ConnectionRef): Connected {
+    const ref = { workspace, connection }
     const name = nameOf(ref)
     let connected = this.#connections.get(name)
     if (connected === undefined) {
@@ -195,10 +197,9 @@ export class Shard {
     return connected
   }
 
-  #lane({ workspace, connection }: ConnectionRef): Lane {
-    const ref = { workspace, connection }
-    const connected = this.#connected(ref)
+  #lane({ workspace, connection }: ConnectionRef, connected: Connected): Lane {
     if (connected.lane === undefined) {
+      const ref = { workspace, connection }
       const lane: Lane = new Lane({
         settings: () => this.#options.settings(ref),
         gate: connected.gate,
@@ -279,9 +280,10 @@ export class Shard {
     const item: Item = { ...decoded, message, since: now, told: now, release }
     this.#held.set(message.seq, item)
     if (parkedLane !== undefined) return parkedLane.resume(item)
-    const lane = this.#lane(decoded.delivery)
+    const connected = this.#connected(decoded.delivery)
+    const lane = this.#lane(decoded.delivery, connected)
     lane.offer(item)
-    if (!lane.quiet) this.#active.add(this.#connected(decoded.delivery))
+    if (!lane.quiet) this.#active.add(connected)
   }
 
   #send(item: Item, lane: Lane): void {
