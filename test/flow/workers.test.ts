@@ -225,7 +225,7 @@ test("readiness names each worker's loops, and the worker that is stopped, until
   }
   let all = await readiness()
   await until(async () => (all = await readiness()).status === 200)
-  expect(all.loops.map(({ name }) => name)).toEqual(expect.arrayContaining(["worker 1: route.3", "worker 2: route.3"]))
+  expect(all.loops.map(({ name }) => name)).toEqual(expect.arrayContaining(["worker 1: members", "worker 2: members"]))
   const [stopped] = await workersOf(runtime)
   process.kill(stopped!, "SIGSTOP")
   await until(async () => {
