@@ -57,6 +57,7 @@ export const openPull = ({ nc, onReconnect }: NatsShape, options: PullOptions): 
   let asked = 0
   let generation = 0
   let heard = performance.now()
+  let restarted = heard
   let closed = false
   let subscription: Subscription | undefined
   let inbox = ""
@@ -92,7 +93,7 @@ export const openPull = ({ nc, onReconnect }: NatsShape, options: PullOptions): 
     free += asked
     asked = 0
     generation++
-    heard = performance.now()
+    restarted = performance.now()
     ask()
   }
 
@@ -149,7 +150,8 @@ export const openPull = ({ nc, onReconnect }: NatsShape, options: PullOptions): 
   subscription = nc.subscribe(`${inbox}.*`, { callback: onMessage })
   const forget = onReconnect(restart)
   const watchdog = setInterval(() => {
-    if (asked > 0 && performance.now() - heard > limits.pullHeartbeatMs * 2.5) restart()
+    const quiet = performance.now() - Math.max(heard, restarted)
+    if (asked > 0 && quiet > limits.pullHeartbeatMs * 2.5) restart()
   }, heartbeatMs)
   ask()
 
