@@ -111,9 +111,10 @@ export class ConnectionStates extends Context.Service<
 }
 
 const changeInTheEnd = async (nats: NatsShape, ref: ConnectionRef, decide: Decide): Promise<void> => {
+  const unsure: Unsure = {}
   for (;;) {
     try {
-      await change(nats, ref, decide)
+      await change(nats, ref, decide, unsure)
       return
     } catch {
       if (nats.nc.isClosed()) return
@@ -133,7 +134,9 @@ const attempt = <A>(operation: string, run: () => Promise<A>): Effect.Effect<A, 
 const read = async (nats: NatsShape, { workspace, connection }: ConnectionRef) => {
   const subject = subjects.connection(workspace, connection)
   const message = await nats.jsm.direct.getMessage(streams.connections, { last_by_subj: subject })
-  return message === null ? undefined : { seq: message.seq, state: message.json<ConnectionState>() }
+  if (message === null) return undefined
+  const text = message.string()
+  return { seq: message.seq, text, state: JSON.parse(text) as ConnectionState }
 }
 
 const list = async (nats: NatsShape, workspace: string) => {
@@ -154,24 +157,48 @@ const refOf = (subject: string): ConnectionRef => {
   return { workspace: workspace!, connection: connection! }
 }
 
-const change = async (nats: NatsShape, ref: ConnectionRef, decide: Decide): Promise<ConnectionState | undefined> => {
-  for (;;) {
+/** A change that the log did not answer. If it has it all the same, nobody was told of it yet. */
+interface Unsure {
+  tried?: { readonly text: string; readonly from: ConnectionState["state"] }
+}
+
+const change = async (
+  nats: NatsShape,
+  ref: ConnectionRef,
+  decide: Decide,
+  unsure: Unsure = {},
+): Promise<ConnectionState | undefined> => {
+  for (let asked = false; ;) {
     const before = await read(nats, ref)
+    if (before !== undefined && before.text === unsure.tried?.text) {
+      await tell(nats, ref, unsure.tried.from, before.state, before.seq)
+      return before.state
+    }
     const after = decide(before?.state)
     if (after === undefined) return before?.state
+    const text = JSON.stringify(after)
+    const from = before?.state.state ?? "closed"
     const result = await publishBatch(nats.nc, [
       {
         subject: subjects.connection(ref.workspace, ref.connection),
-        body: Buffer.from(JSON.stringify(after)),
+        body: Buffer.from(text),
         headers: `Nats-Expected-Last-Subject-Sequence: ${before?.seq ?? 0}\r\n`,
       },
     ])
     if (result._tag === "Stored") {
-      await tell(nats, ref, before?.state.state ?? "closed", after, result.lastSeq)
+      await tell(nats, ref, from, after, result.lastSeq)
       return after
     }
     // Somebody was faster: decide over what is there now.
     if (result._tag === "Refused" && result.code === errorCodes.wrongLastSequence) continue
+    if (result._tag === "Unknown") {
+      unsure.tried = { text, from }
+      // The log itself says what became of it, if it is there. Once: a person waits for the answer.
+      if (!asked) {
+        asked = true
+        continue
+      }
+    }
     throw new Error(result.reason)
   }
 }
