@@ -104,9 +104,12 @@ const schemasOf = (on: ReadonlyArray<string>, types: RuleSurroundings["types"]):
 const collectSchemas = (on: ReadonlyArray<string>, types: RuleSurroundings["types"]): Schemas | undefined => {
   const found: Array<JsonSchema> = []
   for (const pattern of on) {
-    const schema = types.get(pattern) ?? ownTypes.get(pattern)
-    if (schema === undefined) return undefined
-    found.push(schema)
+    // A pattern of the runtime's own may mean any of them, and no others.
+    const own = isOwnType(pattern) && !ownTypes.has(pattern) ? [...ownTypes.values()] : [ownTypes.get(pattern)]
+    for (const schema of types.has(pattern) ? [types.get(pattern)] : own) {
+      if (schema === undefined) return undefined
+      found.push(schema)
+    }
   }
   return found.length === 0 ? undefined : found
 }

@@ -69,6 +69,7 @@ export const right = defineConfig({
         },
         own: { on: ["invoice.paid", "lead.*"], actions: [{ connection: "erp", map: "payload" }] },
         all: { on: ">", actions: [{ connection: "erp" }] },
+        news: { on: ["meshes.connection.opened", "meshes.connection.*"], actions: [{ connection: "erp" }] },
       },
     },
     other: {
@@ -128,6 +129,11 @@ export const wrong = defineConfig({
         two: {
           // @ts-expect-error no such event type in a list
           on: ["lead.*", "invoice.paid"],
+          actions: [],
+        },
+        news: {
+          // @ts-expect-error no such event type of the runtime's own
+          on: "meshes.connection.opend",
           actions: [],
         },
         three: {

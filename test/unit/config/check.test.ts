@@ -164,6 +164,12 @@ test("the runtime's own event types are known to rules, by name and by payload, 
   expect(news({ when: { expression: "payload.raeson = ''" } })).toEqual([
     expect.stringContaining('did you mean "payload.reason"'),
   ])
+  for (const on of ["meshes.connection.*", ["meshes.connection.paused", "meshes.>"]]) {
+    expect(withRule({ on, when: { expression: "payload.state = 'open'" } })).toEqual([])
+    expect(withRule({ on, when: { expression: "payload.raeson = ''" } })).toHaveLength(1)
+  }
+  // Declared types beside them have payloads of their own, that nothing is known of.
+  expect(withRule({ on: ["meshes.connection.*", "lead.*"], when: { expression: "payload.plan" } })).toEqual([])
   expect(withRule({ on: "meshes.connection.open" })).toEqual([
     expect.stringContaining('did you mean "meshes.connection.opened"'),
   ])
