@@ -193,7 +193,7 @@ const turn = (
       ).pipe(Effect.provide(logLayer(settings.logLevel, json)))
       const line: Line = { ...ref, connector: plan.connection.connector.name, state: state ?? untroubled }
       if (json) return printJson({ ...recordOf(line), changed })
-      const since = state === undefined || state.at === 0 ? "" : ` since ${showTime(state.at)} by ${state.by}`
+      const since = to === "closed" || state === undefined ? "" : ` since ${showTime(state.at)} by ${state.by}`
       if (changed) good(`${ref.workspace}/${ref.connection} ${words.done}`)
       else note(`${ref.workspace}/${ref.connection} ${words.was}${since}`)
     }),
