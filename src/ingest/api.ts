@@ -194,6 +194,11 @@ const ConnectionRecord = Schema.Struct({
 
 const workspaceParams = Schema.Struct({ workspace: Schema.String })
 const connectionParams = Schema.Struct({ workspace: Schema.String, connection: Schema.String })
+const PauseInput = Schema.Struct({
+  reason: Schema.optionalKey(
+    Schema.String.annotate({ description: `Why, at most ${limits.pauseReasonCharacters} characters.` }),
+  ),
+}).annotate({ identifier: "PauseInput" })
 const askProblems = [
   problemAt(400, "Malformed: a wrong value."),
   problemAt(401, "No key, or one that is not known."),
@@ -219,13 +224,14 @@ export class ConnectionsApi extends HttpApiGroup.make("connections")
     }).annotateMerge(OpenApi.annotations({ summary: "Show a connection" })),
     HttpApiEndpoint.post("pause", "/api/v1/workspaces/:workspace/connections/:connection/pause", {
       params: connectionParams,
+      payload: PauseInput,
       success: ConnectionRecord,
       error: askProblems,
     }).annotateMerge(
       OpenApi.annotations({
         summary: "Pause a connection",
         description:
-          'Nothing is sent over it until it is resumed; what is meant for it waits. Body: nothing, or { "reason": "…" }.',
+          "Nothing is sent over it until it is resumed; what is meant for it waits. The body may be left out.",
       }),
     ),
     HttpApiEndpoint.post("resume", "/api/v1/workspaces/:workspace/connections/:connection/resume", {
@@ -259,7 +265,10 @@ const withHeaders = (spec: Record<string, any>): Record<string, any> => {
     operation.parameters = [...(operation.parameters ?? []), idempotencyKey]
   }
   for (const path of Object.keys(spec.paths).filter((one) => one.startsWith("/api/v1/workspaces/"))) {
-    for (const operation of Object.values<any>(spec.paths[path])) operation.security = [{ key: [] }]
+    for (const operation of Object.values<any>(spec.paths[path])) {
+      operation.security = [{ key: [] }]
+      if (operation.requestBody !== undefined) operation.requestBody.required = false
+    }
   }
   return { ...spec, components: { ...spec.components, securitySchemes } }
 }

@@ -104,6 +104,21 @@ describe("the connections of a workspace", () => {
   )
 })
 
+it.live("the document of the API says who may ask, and that a pause needs no body", () =>
+  Effect.gen(function* () {
+    const { send } = yield* served
+    const { paths } = (yield* send("/openapi.json")).json
+    const place = "/api/v1/workspaces/{workspace}/connections"
+    const { requestBody, security, responses } = paths[`${place}/{connection}/pause`].post
+    assert.deepStrictEqual([requestBody.required, security], [false, [{ key: [] }]])
+    for (const status of ["200", "401", "403", "404", "503"]) assert.property(responses, status)
+    assert.property(paths, place)
+    assert.property(paths, `${place}/{connection}/resume`)
+    const bare = { method: "POST", headers: { "content-type": undefined } }
+    assert.strictEqual((yield* send("/api/v1/workspaces/acme/connections/crm/pause", bare)).status, 200)
+  }),
+)
+
 it.live("events of the runtime's own types are nobody's to publish", () =>
   Effect.gen(function* () {
     const { post } = yield* served
