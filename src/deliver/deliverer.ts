@@ -18,7 +18,7 @@ import { LaneLogs } from "../log/lane-log.ts"
 import { Leases, units } from "../log/leases.ts"
 import { shardOf } from "../log/topology.ts"
 import { Work } from "../log/work.ts"
-import type { ConnectionRef, ConnectionState } from "../model/connection-state.ts"
+import { changeOf, type ConnectionRef, type ConnectionState } from "../model/connection-state.ts"
 import { LogUnavailable } from "../model/errors.ts"
 import type { Delivery } from "../model/delivery.ts"
 import type { ConnectionRecord, DeliveryAttempted } from "../model/record.ts"
@@ -87,7 +87,7 @@ export const delivererLayer = Layer.effectDiscard(
           state: states.get,
           onChange: (ref, change) => {
             changed(ref, change, states, committer)
-            if (change.to !== "halfOpen") circuitChanges[change.to].updateUnsafe(1, context)
+            count(change, context)
           },
           run: (effect) => void run(effect),
           observe: (record) => observe(record, context),
@@ -133,10 +133,20 @@ const changed = (
     at,
     by: runtime,
     ...(probe === undefined ? {} : { probe, probes }),
-    ...(quiet ? { quiet } : {}),
   }
-  // What a person paused, only a person resumes.
-  states.change(ref, (before) => (before?.state === "paused" && to !== "paused" ? undefined : state))
+  states.change(ref, (before) => {
+    // What a person paused, only a person resumes.
+    if (before?.state === "paused" && to !== "paused") return undefined
+    // Whoever was told that a circuit opened is told of its end, whatever found it out; an opening found out by an alert has no end.
+    const untold = before?.state === "open" && to !== "paused" ? before.quiet === true : quiet
+    return untold ? { ...state, quiet: true } : state
+  })
+}
+
+const count = ({ from, to }: Change, context: Context.Context<never>): void => {
+  if (to === "halfOpen") return
+  const happened = changeOf(from === "halfOpen" ? "open" : from, to)
+  if (happened !== undefined && happened !== "resumed") circuitChanges[happened].updateUnsafe(1, context)
 }
 
 const recordName = (state: CircuitStateName): ConnectionRecord["from"] => (state === "halfOpen" ? "half_open" : state)

@@ -17,7 +17,10 @@ export interface ConnectionState {
   readonly probe?: number
   /** How often in a row it was tried again and found the destination unwell: the waits grow with it. */
   readonly probes?: number
-  /** The change was found out by a delivery of such a change: nobody is told of it, so that alerts do not feed alerts. */
+  /**
+   * Nobody is told of the change, so that alerts do not feed alerts: it was found out by a delivery of such a change, or ends an opening
+   * that nobody was told of.
+   */
   readonly quiet?: boolean
 }
 

@@ -70,13 +70,13 @@ export const deliveriesDead = Metric.counter("deliveries_dead_total", {
 })
 
 const changes = Metric.counter("connection_changes_total", {
-  description: "circuits that changed their state by themselves, by the state they came to",
+  description: "circuits that changed their state by themselves, by what happened to them",
   incremental: true,
 })
 
-/** Changes of circuits, by what they came to. What a person does is not among them. */
+/** Changes of circuits. What a person does is not among them, nor that an open one was tried in vain. */
 export const circuitChanges = {
-  open: Metric.withAttributes(changes, { to: "open" }),
+  opened: Metric.withAttributes(changes, { to: "opened" }),
   closed: Metric.withAttributes(changes, { to: "closed" }),
   paused: Metric.withAttributes(changes, { to: "paused" }),
 } as const
