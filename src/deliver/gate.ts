@@ -110,8 +110,8 @@ export class Gate {
       const until = performance.now() + Math.min(outcome.retryAfterMs, limits.retryAfterMaxMs)
       this.#notBefore = Math.max(this.#notBefore, until)
     }
-    const plan = this.#options.settings().circuit
     if (outcome.kind === "delivered" && this.#tally === undefined && this.state === "closed") return
+    const plan = this.#options.settings().circuit
     this.#tally ??= new Tally()
     const { trip, pause } = this.#tally.note(outcome.kind, plan === false ? connectionDefaults.circuit : plan)
     if (outcome.gone === true) return this.#move({ type: "PAUSE" }, "the destination is gone for good (410)", alert)

@@ -131,7 +131,8 @@ export const openPull = ({ nc, onReconnect }: NatsShape, options: PullOptions): 
     if (message.reply === undefined || message.reply === "" || message.subject.startsWith(inbox))
       return onStatus(message)
     if (asked > 0) asked--
-    if (options.group !== undefined) pin = message.headers?.get("Nats-Pin-Id") || pin
+    // Looked for only while it is not known: reading headers costs more than all else here.
+    if (options.group !== undefined && pin === undefined) pin = message.headers?.get("Nats-Pin-Id") || undefined
     options.onMessage(describe(message))
   }
 
