@@ -10,7 +10,13 @@ import { hint } from "../config/check-shape.ts"
 import { limits } from "../config/defaults.ts"
 import type { Plan } from "../config/plan.ts"
 import { ConnectionSwitch } from "../log/connections.ts"
-import { switched, type ConnectionRef, type ConnectionState } from "../model/connection-state.ts"
+import {
+  connectionName,
+  shownState,
+  switched,
+  type ConnectionRef,
+  type ConnectionState,
+} from "../model/connection-state.ts"
 import { logLayer, planOf, settingsOf, shared, withLog } from "./context.ts"
 import { good, note, paint, print, printJson, showTime, showWait, table, WrongUse } from "./output.ts"
 import { whoAmI } from "./who.ts"
@@ -30,7 +36,7 @@ const linesOf = (
   plan: Plan,
   known: ReadonlyArray<ConnectionRef & { readonly state: ConnectionState }>,
 ): ReadonlyArray<Line> => {
-  const found = new Map(known.map((one) => [`${one.workspace}/${one.connection}`, one.state]))
+  const found = new Map(known.map((one) => [connectionName(one), one.state]))
   const lines: Array<Line> = []
   for (const workspace of plan.workspaces.values()) {
     for (const { id, connection } of workspace.connections.values()) {
@@ -40,7 +46,7 @@ const linesOf = (
       found.delete(name)
     }
   }
-  for (const one of known) if (found.has(`${one.workspace}/${one.connection}`)) lines.push(one)
+  for (const one of known) if (found.has(connectionName(one))) lines.push(one)
   return lines
 }
 
@@ -48,9 +54,7 @@ const recordOf = ({ workspace, connection, connector, state }: Line) => ({
   workspace,
   connection,
   connector: connector ?? null,
-  state: state.state,
-  ...(state.at === 0 ? {} : { since: new Date(state.at).toISOString(), by: state.by, reason: state.reason }),
-  ...(state.probe === undefined ? {} : { probe_at: new Date(state.probe).toISOString() }),
+  ...shownState(state === untroubled ? undefined : state),
 })
 
 const colourOf = ({ state }: ConnectionState) =>
@@ -88,7 +92,7 @@ const ls = Command.make(
         connection,
         connector ?? "no longer in the config",
         colourOf(state)(state.state),
-        state.at === 0 ? "" : `since ${showTime(state.at)} by ${state.by}`,
+        state === untroubled ? "" : `since ${showTime(state.at)} by ${state.by}`,
         `${state.reason}${state.probe === undefined ? "" : `; tried ${showWait(state.probe - Date.now())}`}`,
       ]),
     ))
@@ -138,7 +142,7 @@ const show = Command.make(
     if (json) return printJson(recordOf(line))
     const { ordering } = plan
     for (const text of table([
-      ["connection", `${ref.workspace}/${ref.connection}`],
+      ["connection", connectionName(ref)],
       ["connector", line.connector!],
       ["circuit", colourOf(line.state)(line.state.state)],
       ...(state === undefined
@@ -194,8 +198,8 @@ const turn = (
       const line: Line = { ...ref, connector: plan.connection.connector.name, state: state ?? untroubled }
       if (json) return printJson({ ...recordOf(line), changed })
       const since = to === "closed" || state === undefined ? "" : ` since ${showTime(state.at)} by ${state.by}`
-      if (changed) good(`${ref.workspace}/${ref.connection} ${words.done}`)
-      else note(`${ref.workspace}/${ref.connection} ${words.was}${since}`)
+      if (changed) good(`${connectionName(ref)} ${words.done}`)
+      else note(`${connectionName(ref)} ${words.was}${since}`)
     }),
   )
 

@@ -10,7 +10,7 @@
  * The machine is pure, and asked only when something happens to a circuit: what an attempt costs is a line in `Tally`.
  */
 import { assign, initialTransition, setup, transition, type SnapshotFrom } from "xstate"
-import { connectionDefaults, limits } from "../config/defaults.ts"
+import { limits } from "../config/defaults.ts"
 import type { CircuitPlan } from "../config/plan.ts"
 import type { OutcomeKind } from "../model/outcome.ts"
 
@@ -90,10 +90,7 @@ export class Tally {
   #authInARow = 0
 
   /** Notes an attempt. Gives why the circuit must open or the connection be paused, if it must. */
-  note(
-    kind: OutcomeKind,
-    plan: CircuitPlan = connectionDefaults.circuit,
-  ): { readonly trip?: string; readonly pause?: string } {
+  note(kind: OutcomeKind, plan: CircuitPlan): { readonly trip?: string; readonly pause?: string } {
     if (kind === "auth_failed") {
       this.#authInARow++
       return this.#authInARow >= limits.authFailuresToPause

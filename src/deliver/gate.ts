@@ -111,9 +111,9 @@ export class Gate {
       this.#notBefore = Math.max(this.#notBefore, until)
     }
     if (outcome.kind === "delivered" && this.#tally === undefined && this.state === "closed") return
-    const plan = this.#options.settings().circuit
+    const plan = this.#plan()
     this.#tally ??= new Tally()
-    const { trip, pause } = this.#tally.note(outcome.kind, plan === false ? connectionDefaults.circuit : plan)
+    const { trip, pause } = this.#tally.note(outcome.kind, plan)
     if (outcome.gone === true) return this.#move({ type: "PAUSE" }, "the destination is gone for good (410)", alert)
     if (pause !== undefined) return this.#move({ type: "PAUSE" }, `${pause}: ${outcome.message}`, alert)
     if (this.state === "halfOpen") {
@@ -122,7 +122,8 @@ export class Gate {
       if (seen === "unwell") return this.#move({ type: "UNWELL" }, `still unwell: ${outcome.message}`, alert)
       return
     }
-    if (trip !== undefined && plan !== false) this.#move({ type: "TRIP" }, `${trip}: ${outcome.message}`, alert)
+    if (trip !== undefined && this.#options.settings().circuit !== false)
+      this.#move({ type: "TRIP" }, `${trip}: ${outcome.message}`, alert)
   }
 
   /** What a former owner left, or a person wants. */
@@ -136,19 +137,17 @@ export class Gate {
     clearTimeout(this.#timer)
   }
 
+  /** What the circuit goes by; one that never opens by itself can still be found open, or be paused. */
+  #plan(): CircuitPlan {
+    return this.#options.settings().circuit || connectionDefaults.circuit
+  }
+
   #move(event: Parameters<typeof circuitStep>[1], reason: string, quiet: boolean): void {
     const before = this.#circuit
     this.#circuit = circuitStep(before, event)
     if (this.#circuit.value === before.value) return
     const { probes } = this.#circuit.context
-    const plan = this.#options.settings().circuit
-    const probe =
-      this.state === "open"
-        ? {
-            probe:
-              logTime() + waitBefore(plan === undefined || plan === false ? connectionDefaults.circuit : plan, probes),
-          }
-        : {}
+    const probe = this.state === "open" ? { probe: logTime() + waitBefore(this.#plan(), probes) } : {}
     this.#entered(probe.probe)
     const from = before.value as CircuitStateName
     this.#options.onChange({ from, to: this.state, reason, probes, quiet, ...probe })

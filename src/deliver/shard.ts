@@ -10,7 +10,7 @@ import type { LaneLogs } from "../log/lane-log.ts"
 import { logTime } from "../log/log-time.ts"
 import type { Pull, Pulled } from "../log/pull.ts"
 import type { Carried, Work } from "../log/work.ts"
-import { isOwnType, type ConnectionRef, type ConnectionState } from "../model/connection-state.ts"
+import { connectionName, isOwnType, type ConnectionRef, type ConnectionState } from "../model/connection-state.ts"
 import { decodeDelivery, type Delivery } from "../model/delivery.ts"
 import { isPermanent, type Outcome } from "../model/outcome.ts"
 import type { DeliveryAttempted } from "../model/record.ts"
@@ -78,11 +78,6 @@ export class Shard {
   /** Attempts under way. */
   get sending(): number {
     return this.#sending
-  }
-
-  /** When the server was last heard of; `undefined` while nothing is being read. */
-  get heardAt(): number | undefined {
-    return this.#pull?.heardAt()
   }
 
   /** Begins to take ready work. What was parked earlier is taken back as well. */
@@ -159,7 +154,7 @@ export class Shard {
 
   /** A person changed the state of a connection's circuit. */
   apply(ref: ConnectionRef, state: ConnectionState): void {
-    const connected = this.#connections.get(nameOf(ref))
+    const connected = this.#connections.get(connectionName(ref))
     if (connected === undefined) return
     connected.gate.apply(state)
     wake(connected)
@@ -177,7 +172,7 @@ export class Shard {
 
   #connected({ workspace, connection }: ConnectionRef): Connected {
     const ref = { workspace, connection }
-    const name = nameOf(ref)
+    const name = connectionName(ref)
     let connected = this.#connections.get(name)
     if (connected === undefined) {
       const { settings, mayRun, state, onChange } = this.#options
@@ -224,7 +219,7 @@ export class Shard {
           this.finished++
           ended(after, outcome)
         }),
-      warn: (message) => this.#options.log(`ordered lane ${nameOf(ref)}: ${message}`),
+      warn: (message) => this.#options.log(`ordered lane ${connectionName(ref)}: ${message}`),
     })
     return connected.ordered
   }
@@ -362,8 +357,6 @@ export class Shard {
     item.release()
   }
 }
-
-const nameOf = ({ workspace, connection }: ConnectionRef): string => `${workspace}/${connection}`
 
 const wake = ({ lane, ordered }: Connected): void => {
   lane?.pump()

@@ -11,7 +11,7 @@ import { CurrentPlan } from "../config/current-plan.ts"
 import { limits } from "../config/defaults.ts"
 import type { ConnectionPlan, WorkspacePlan } from "../config/plan.ts"
 import { ConnectionStates, ConnectionSwitch } from "../log/connections.ts"
-import { switched, type ConnectionState } from "../model/connection-state.ts"
+import { shownState, switched, type ConnectionState } from "../model/connection-state.ts"
 import type { LogUnavailable } from "../model/errors.ts"
 import { authenticate } from "./authenticate.ts"
 import { readBody } from "./body.ts"
@@ -128,7 +128,5 @@ const recordOf = (plan: ConnectionPlan, state: ConnectionState | undefined) => (
   id: plan.id,
   workspace: plan.workspace,
   connector: plan.connection.connector.name,
-  state: state?.state ?? "closed",
-  ...(state === undefined ? {} : { since: new Date(state.at).toISOString(), by: state.by, reason: state.reason }),
-  ...(state?.probe === undefined ? {} : { probe_at: new Date(state.probe).toISOString() }),
+  ...shownState(state),
 })

@@ -14,6 +14,7 @@ import { limits } from "../config/defaults.ts"
 import {
   changeOf,
   connectionEventType,
+  connectionName,
   type ConnectionChanged,
   type ConnectionRef,
   type ConnectionState,
@@ -53,8 +54,8 @@ export class ConnectionSwitch extends Context.Service<
     ConnectionSwitch,
     Effect.map(Nats, (nats) =>
       ConnectionSwitch.of({
-        change: (ref, decide) => attempt(`changing ${nameOf(ref)}`, () => change(nats, ref, decide)),
-        read: (ref) => attempt(`reading ${nameOf(ref)}`, async () => (await read(nats, ref))?.state),
+        change: (ref, decide) => attempt(`changing ${connectionName(ref)}`, () => change(nats, ref, decide)),
+        read: (ref) => attempt(`reading ${connectionName(ref)}`, async () => (await read(nats, ref))?.state),
         list: (workspace) => attempt("listing connections", () => list(nats, workspace ?? "*")),
       }),
     ),
@@ -82,7 +83,7 @@ export class ConnectionStates extends Context.Service<
       const listeners = new Set<Listener>()
       const known = yield* Deferred.make<void>()
       const note = (ref: ConnectionRef, state: ConnectionState) => {
-        states.set(nameOf(ref), state)
+        states.set(connectionName(ref), state)
         for (const listener of listeners) listener(ref, state)
       }
       const health = yield* Health
@@ -91,14 +92,14 @@ export class ConnectionStates extends Context.Service<
       yield* Deferred.await(known)
       const tails = new Map<string, Promise<void>>()
       return {
-        get: (ref) => states.get(nameOf(ref)),
+        get: (ref) => states.get(connectionName(ref)),
         listen: (listener) => {
           listeners.add(listener)
           return () => void listeners.delete(listener)
         },
         change: (ref, decide) => {
           // One after the other: the log has a connection's changes in the order in which they were decided.
-          const name = nameOf(ref)
+          const name = connectionName(ref)
           const tail = (tails.get(name) ?? Promise.resolve()).then(() => changeInTheEnd(nats, ref, decide))
           tails.set(name, tail)
           void tail.then(() => {
@@ -122,8 +123,6 @@ const changeInTheEnd = async (nats: NatsShape, ref: ConnectionRef, decide: Decid
     }
   }
 }
-
-const nameOf = ({ workspace, connection }: ConnectionRef): string => `${workspace}/${connection}`
 
 const attempt = <A>(operation: string, run: () => Promise<A>): Effect.Effect<A, LogUnavailable> =>
   Effect.tryPromise({

@@ -72,3 +72,13 @@ export const switched = (
   reason: string,
   at: number,
 ): ConnectionState | undefined => ((before?.state ?? "closed") === to ? undefined : { state: to, reason, at, by })
+
+/** `<workspace>/<connection>`: one text for a connection, in maps and messages. */
+export const connectionName = ({ workspace, connection }: ConnectionRef): string => `${workspace}/${connection}`
+
+/** A state as programs are shown it; `undefined`: it was never in trouble. */
+export const shownState = (state: ConnectionState | undefined) => ({
+  state: state?.state ?? "closed",
+  ...(state === undefined ? {} : { since: new Date(state.at).toISOString(), by: state.by, reason: state.reason }),
+  ...(state?.probe === undefined ? {} : { probe_at: new Date(state.probe).toISOString() }),
+})

@@ -6,19 +6,11 @@ import { join } from "node:path"
 import { expect, test } from "vitest"
 import { startDestination } from "../support/destination.ts"
 import { startRuntime } from "../support/runtime.ts"
+import { isAlive } from "../support/alive.ts"
 
 const configFor = (url: string): string => `export default defineConfig({ workspaces: { acme: {
   connections: { erp: webhook({ url: "${url}", allowPrivateNetwork: true, retry: { attempts: 50, initial: "100 milli", factor: 1 } }) },
   rules: { all: { on: ">", actions: [{ connection: "erp" }] } } } } })`
-
-const isAlive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
-}
 
 test("what a killed runtime had accepted is delivered by the next one over the same folder", async () => {
   let up = false

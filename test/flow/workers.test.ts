@@ -14,6 +14,7 @@ import { historyWith } from "../support/history.ts"
 import { startNats, type TestNats } from "../support/nats.ts"
 import { answer, startReceiver, type Exchange } from "../support/receiver.ts"
 import { adminKey, startRuntime, type TestRuntime } from "../support/runtime.ts"
+import { isAlive } from "../support/alive.ts"
 
 // Each test starts three processes or more.
 vi.setConfig({ testTimeout: 180_000 })
@@ -41,15 +42,6 @@ const childrenOf = async (parent: number): Promise<ReadonlyArray<{ readonly pid:
 
 const workersOf = async (runtime: TestRuntime): Promise<ReadonlyArray<number>> =>
   (await childrenOf(runtime.pid())).filter(({ args }) => args.includes(" start ")).map(({ pid }) => pid)
-
-const isAlive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
-}
 
 const pause = (): Promise<void> => new Promise((next) => void setTimeout(next, 20))
 
