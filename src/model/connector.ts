@@ -8,20 +8,7 @@ import type * as Schema from "effect/Schema"
 import type { Event } from "./event.ts"
 import type { Outcome } from "./outcome.ts"
 
-/** A reference to a secret, never its value. Resolved when a lane opens: environment variable `NAME`, then file `NAME_FILE`. */
-export interface SecretRef {
-  readonly _tag: "Secret"
-  readonly name: string
-}
-
-/** `T` with every secret reference replaced by its value: what an action is given. */
-export type Resolved<T> = T extends SecretRef
-  ? string
-  : T extends (...args: ReadonlyArray<never>) => unknown
-    ? T
-    : T extends object
-      ? { readonly [K in keyof T]: Resolved<T[K]> }
-      : T
+export type { Resolved, SecretRef } from "./secret-ref.ts"
 
 /** A string such as `"30 seconds"`, `"5 minutes"`, `"12 hours"`. */
 export type DurationText = `${number} ${"milli" | "second" | "minute" | "hour" | "day"}${"" | "s"}`
