@@ -14,10 +14,18 @@ export type {
   RuleInput,
   WhenInput,
 } from "./config/define.ts"
-export { defineConnector, secret, SecretField } from "./config/kit.ts"
+export { defineConnector, OAuthField, secret, SecretField } from "./config/kit.ts"
+export type { Auth, OAuth2, OAuthSetting, Token } from "./model/auth.ts"
+export { path, UnfitInput } from "./model/complete.ts"
 export type {
   Action,
   ActionContext,
+  Answer,
+  ApiRequest,
+  BatchAction,
+  BatchItem,
+  BatchOptions,
+  Call,
   Connection,
   ConnectionOptions,
   ConnectorDefinition,
@@ -25,10 +33,16 @@ export type {
   Host,
   HttpRequest,
   HttpResponse,
+  Judge,
+  RequestAction,
+  RequestTemplate,
   Resolved,
   RetryOptions,
   SecretRef,
+  StepsAction,
 } from "./model/connector.ts"
 export type { Event } from "./model/event.ts"
 export { httpOutcome, parseRetryAfter } from "./model/http-outcome.ts"
+export { makeJudge, untilUnix } from "./model/judge.ts"
+export type { JudgeRules, Read, Verdict } from "./model/judge.ts"
 export type { Outcome, OutcomeKind } from "./model/outcome.ts"

@@ -7,7 +7,10 @@ import * as Command from "effect/cli/Command"
 import { limits } from "../config/defaults.ts"
 import type { Plan, RulePlan, WorkspacePlan } from "../config/plan.ts"
 import { isSecretRef, readSecret } from "../config/secrets.ts"
-import { findTarget, prepare } from "../deliver/prepare.ts"
+import { findTarget, prepare, requestFor, type Prepared } from "../deliver/prepare.ts"
+import type { Token } from "../model/auth.ts"
+import { completeRequest, type Completing } from "../model/complete.ts"
+import type { AnyAction, Call, HttpRequest } from "../model/connector.ts"
 import type { Delivery } from "../model/delivery.ts"
 import { parseEvent, type ParsedEvent } from "../model/envelope.ts"
 import { formatPath, InvalidInput } from "../model/errors.ts"
@@ -127,14 +130,35 @@ const explainAction = async (
   const { settings, secrets } = withSecrets(connection.settings)
   const prepared = await prepare(target.success, settings, delivery, envelope, now)
   if (Result.isFailure(prepared)) return { ...described, error: prepared.failure.message }
-  const { input, context } = prepared.success
   try {
-    const request = "request" in action ? printable(action.request(input, context)) : action.preview(input, context)
+    const request = await previewOf(action, prepared.success, {
+      connector: connection.connection.connector,
+      settings,
+      baseUrl: connection.baseUrl,
+      token: placeholderToken,
+    })
     return { ...described, request: masked(request, secrets) }
   } catch (cause) {
     return { ...described, error: (cause as Error).message }
   }
 }
+
+const previewOf = async (action: AnyAction, { input, context }: Prepared, about: Completing): Promise<unknown> => {
+  if ("run" in action) return action.preview(input, context)
+  if (!("steps" in action)) return printable(requestFor(action, { input, context }, about))
+  let first: unknown = "nothing"
+  const call: Call = (said) => {
+    first = { ...printable(completeRequest(said, about)), then: "more calls, by what it answers" }
+    return new Promise(() => {})
+  }
+  // It is not known what the vendor would answer: the first call is all that can be shown.
+  void action.steps(input, context, call).catch(() => {})
+  await new Promise((resolve) => setImmediate(resolve))
+  return first
+}
+
+/** What stands for a token that is not known here. */
+const placeholderToken: Token = { accessToken: "***", kept: {} }
 
 /** A value that a secret which is not set here stands for: of the form that signing secrets have, so that requests can be made. */
 const placeholder = `whsec_${Buffer.alloc(24).toString("base64")}`
@@ -159,7 +183,7 @@ const withSecrets = (
   return { settings: replace(settings), secrets }
 }
 
-const printable = (request: { readonly body?: Uint8Array | string }): unknown => {
+const printable = (request: HttpRequest): object => {
   const body = typeof request.body === "object" ? Buffer.from(request.body).toString() : request.body
   return { ...request, body: body === undefined ? undefined : parsedOr(body) }
 }

@@ -4,12 +4,14 @@
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
+import type { Auth, OAuthSetting } from "../model/auth.ts"
+import { isGiven, settingsOf } from "../model/complete.ts"
 import { connectionOptionKeys, type Connection, type ConnectorDefinition } from "../model/connector.ts"
 import { namePattern, type WorkspaceId } from "../model/ids.ts"
 import { hint, shown, type Checker, type Path } from "./check-shape.ts"
 import { connectionDefaults, limits } from "./defaults.ts"
 import { checkPaths } from "./check-paths.ts"
-import type { Compiler, ConnectionPlan, RetryPlan } from "./plan.ts"
+import type { BatchPlan, Compiler, ConnectionPlan, RetryPlan } from "./plan.ts"
 
 export const checkConnection = (
   check: Checker,
@@ -34,7 +36,9 @@ export const checkConnection = (
   }
   const settings = checkSettings(check, value, path)
   const options = value.options as { readonly [key: string]: unknown }
-  const rateLimit = checkRateLimit(check, options["rateLimit"], [...path, "rateLimit"])
+  const known = value.connector.limits
+  const rateLimit = checkRateLimit(check, options["rateLimit"] ?? known?.rateLimit, [...path, "rateLimit"])
+  const baseUrl = checkBaseUrl(check, value, options["baseUrl"], [...path, "baseUrl"])
   const plan: ConnectionPlan = {
     id,
     workspace,
@@ -42,7 +46,7 @@ export const checkConnection = (
     settings,
     concurrency:
       options["concurrency"] === undefined
-        ? connectionDefaults.concurrency
+        ? (known?.concurrency ?? connectionDefaults.concurrency)
         : (check.number(options["concurrency"], [...path, "concurrency"], { min: 1, max: limits.concurrencyMax }) ?? 1),
     timeoutMs:
       options["timeout"] === undefined
@@ -53,6 +57,8 @@ export const checkConnection = (
     ordering: checkOrdering(check, options["ordering"], [...path, "ordering"], compiler),
     circuit: checkCircuit(check, options["circuit"], [...path, "circuit"]),
     allowPrivateNetwork: checkFlag(check, options["allowPrivateNetwork"], [...path, "allowPrivateNetwork"]),
+    ...(baseUrl === undefined ? {} : { baseUrl }),
+    batch: checkBatch(check, options["batch"], [...path, "batch"]),
   }
   return check.issues.length === before ? plan : undefined
 }
@@ -79,7 +85,44 @@ const checkSettings = (check: Checker, { connector, settings }: Connection, path
     return undefined
   }
   for (const issue of connector.check?.(decoded.success) ?? []) check.note([...path, ...issue.path], issue.message)
-  return sameContent(settings, decoded.success) ? settings : decoded.success
+  const lacking = authProblem(connector, decoded.success as { readonly [name: string]: unknown })
+  if (lacking !== undefined) check.note(path, lacking)
+  return withOAuth(connector, sameContent(settings, decoded.success) ? settings : decoded.success)
+}
+
+/** What is wrong with the ways to prove who is asking: none is complete, or several are. */
+const authProblem = (
+  connector: ConnectorDefinition,
+  settings: { readonly [name: string]: unknown },
+): string | undefined => {
+  const ways = connector.auth ?? []
+  if (ways.length === 0) return undefined
+  const given = ways.filter((auth) => isGiven(auth, settings))
+  const open = ways.some((auth) => auth.kind === "none")
+  if (given.length === 1 || (open && given.length <= 2)) return undefined
+  const words = ways.filter(({ kind }) => kind !== "none").map(wordsOf)
+  return given.length === 0
+    ? `${connector.name} needs ${words.join(", or ")}`
+    : `${connector.name} takes one of ${words.join(", ")}; leave the others out`
+}
+
+const wordsOf = (auth: Auth): string =>
+  auth.kind === "oauth2"
+    ? 'auth: "oauth"'
+    : settingsOf(auth)
+        .map((name) => `"${name}"`)
+        .join(" and ")
+
+/** The short form of OAuth written out: the app's id and secret are the secrets that the connector names. */
+const withOAuth = (connector: ConnectorDefinition, settings: unknown): unknown => {
+  if ((settings as { readonly auth?: unknown } | undefined)?.auth !== "oauth") return settings
+  const oauth = connector.auth?.find((auth) => auth.kind === "oauth2")
+  if (oauth === undefined) return settings
+  const auth: OAuthSetting = {
+    clientId: { _tag: "Secret", name: oauth.clientId },
+    clientSecret: { _tag: "Secret", name: oauth.clientSecret },
+  }
+  return { ...(settings as object), auth }
 }
 
 /** Whether decoding changed nothing: then the config's own object, which is there anyway, serves as well as the copy. */
@@ -115,6 +158,36 @@ const checkFlag = (check: Checker, value: unknown, path: Path): boolean => {
   if (value === undefined || typeof value === "boolean") return value ?? false
   check.note(path, `expected true or false, got ${shown(value)}`)
   return false
+}
+
+const checkBaseUrl = (check: Checker, { connector }: Connection, value: unknown, path: Path): string | undefined => {
+  if (value === undefined) return undefined
+  if (connector.baseUrl === undefined) {
+    return check.note(path, `${connector.name} has no base URL; leave it out, and write the address in its settings`)
+  }
+  const given = check.text(value, path)
+  if (given === undefined) return undefined
+  const url = URL.canParse(given) ? new URL(given) : undefined
+  const plain = url !== undefined && /^https?:$/.test(url.protocol) && url.username === "" && url.password === ""
+  return plain && url.search === "" && url.hash === ""
+    ? given
+    : check.note(path, "expected a URL such as https://api.example.com, without a query, a user or a password")
+}
+
+const checkBatch = (check: Checker, value: unknown, path: Path): BatchPlan | false => {
+  if (value === undefined) return connectionDefaults.batch
+  if (value === false) return false
+  const batch = check.object(value, path, ["size", "wait"])
+  if (batch === undefined) return false
+  const size =
+    batch["size"] === undefined
+      ? undefined
+      : check.number(batch["size"], [...path, "size"], { min: 1, max: limits.batchSizeMax })
+  const waitMs =
+    batch["wait"] === undefined
+      ? connectionDefaults.batch.waitMs
+      : check.duration(batch["wait"], [...path, "wait"], limits.batchWaitMaxMs)
+  return { ...(size === undefined ? {} : { size }), waitMs: waitMs ?? connectionDefaults.batch.waitMs }
 }
 
 const checkRateLimit = (check: Checker, value: unknown, path: Path): ConnectionPlan["rateLimit"] => {

@@ -193,6 +193,15 @@ export const limits = {
   handOverMs: 15 * second,
 
   // ── an attempt ──
+  /** Deliveries that go in one call, whatever the vendor allows. */
+  batchSizeMax: 1000,
+  batchWaitMaxMs: 10 * second,
+  /** Inputs of one call as JSON, where the vendor says nothing. */
+  batchInputBytes: 4 * mebibyte,
+  /** How much of an answer is read where it tells of many things: of a batch, a list, a test. */
+  longResponseRead: 4 * mebibyte,
+  /** Pages of a list of choices. */
+  listPages: 20,
   /** Longest `Retry-After` that is obeyed. */
   retryAfterMaxMs: 1 * day,
   responseBodyRead: 64 * kibibyte,
@@ -266,6 +275,8 @@ export const connectionDefaults = {
    * `rate` failed. It is tried again after `waitMs`, then after twice that, up to `maxWaitMs`.
    */
   circuit: { failures: 10, rate: 0.5, minimum: 50, waitMs: 5 * second, maxWaitMs: 60 * second },
+  /** How long a delivery waits for others to go with it. */
+  batch: { waitMs: 200 },
 } as const
 
 /** The least nats-server that has atomic batches and message schedules. */

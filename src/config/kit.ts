@@ -3,12 +3,15 @@
  * connection for `defineConfig`.
  */
 import * as Schema from "effect/Schema"
+import type { OAuthSetting, Token } from "../model/auth.ts"
 import {
   connectionOptionKeys,
   type Action,
   type Connection,
   type ConnectionOptions,
+  type ConnectionTest,
   type ConnectorDefinition,
+  type ListOf,
   type Resolved,
   type SecretRef,
 } from "../model/connector.ts"
@@ -33,22 +36,47 @@ export const SecretField: Schema.Codec<SecretRef, SecretRef> = Schema.declare(
   { expected: 'secret("NAME"), a reference: secrets are never written into a config' },
 )
 
+const OAuthWords = Schema.Struct({
+  clientId: Schema.Union([Schema.String, SecretField]),
+  clientSecret: SecretField,
+  scopes: Schema.optionalKey(Schema.Array(Schema.String)),
+  authorizeUrl: Schema.optionalKey(Schema.String),
+  tokenUrl: Schema.optionalKey(Schema.String),
+  revokeUrl: Schema.optionalKey(Schema.String),
+  tokenParams: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
+})
+
+/**
+ * The schema of the setting `auth` of a connector that knows OAuth: `"oauth"`, with the app's id and secret in the secrets that the
+ * connector names, or `{ clientId, clientSecret, … }`.
+ */
+export const OAuthField: Schema.Codec<"oauth" | OAuthSetting, "oauth" | OAuthSetting> = Schema.Union([
+  Schema.Literal("oauth"),
+  OAuthWords,
+]) as any
+
 /** What `defineConnector` takes. `In` are the actions' inputs, `Maps` whether each needs a mapping: both are inferred. */
 export interface ConnectorInput<
   Settings extends Schema.Codec<any, any>,
   In extends { readonly [action: string]: unknown },
-  Maps extends { readonly [action: string]: "required" | "optional" },
+  Maps extends { readonly [action: string]: { readonly map?: "required" | "optional" } },
   Default extends string,
-> extends Omit<ConnectorDefinition<Settings["Type"]>, "settings" | "actions" | "defaultAction" | "checkResolved"> {
+> extends Omit<
+  ConnectorDefinition<Settings["Type"]>,
+  "settings" | "actions" | "defaultAction" | "checkResolved" | "baseUrl" | "test" | "lists"
+> {
   readonly settings: Settings
+  readonly baseUrl?: string | ((settings: Resolved<Settings["Type"]>, token: Token | undefined) => string)
+  readonly test?: ConnectionTest<Resolved<Settings["Type"]>>
+  readonly lists?: { readonly [name: string]: ListOf<Resolved<Settings["Type"]>> }
   readonly checkResolved?: (
     settings: Resolved<Settings["Type"]>,
   ) => ReturnType<NonNullable<ConnectorDefinition["check"]>>
-  readonly actions: { readonly [A in keyof In]: Action<Resolved<Settings["Type"]>, In[A]> } & {
-    readonly [A in keyof Maps]: { readonly map: Maps[A] }
-  }
+  readonly actions: { readonly [A in keyof In]: Action<Resolved<Settings["Type"]>, In[A]> } & Maps
   readonly defaultAction?: Default
 }
+
+type MapOf<A> = A extends { readonly map: infer M extends "required" | "optional" } ? M : "required"
 
 /**
  * Defines a connector. Gives the function that a config calls with the connection's settings and options.
@@ -73,7 +101,7 @@ export interface ConnectorInput<
 export const defineConnector = <
   Settings extends Schema.Codec<any, any>,
   In extends { readonly [action: string]: unknown },
-  const Maps extends { readonly [action: string]: "required" | "optional" },
+  const Maps extends { readonly [action: string]: { readonly map?: "required" | "optional" } },
   const Default extends string = never,
 >(
   definition: ConnectorInput<Settings, In, Maps, Default>,
@@ -81,7 +109,11 @@ export const defineConnector = <
   const connector = definition as unknown as ConnectorDefinition
   return (
     settings: Settings["Encoded"] & ConnectionOptions,
-  ): Connection<{ readonly inputs: In; readonly maps: Maps; readonly defaultAction: Default }> => {
+  ): Connection<{
+    readonly inputs: In
+    readonly maps: { readonly [A in keyof Maps]: MapOf<Maps[A]> }
+    readonly defaultAction: Default
+  }> => {
     const own: Record<string, unknown> = {}
     const options: Record<string, unknown> = {}
     for (const [key, value] of Object.entries(settings as object)) {

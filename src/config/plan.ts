@@ -68,6 +68,16 @@ export interface ConnectionPlan {
   /** `false`: the circuit never opens by itself. */
   readonly circuit: CircuitPlan | false
   readonly allowPrivateNetwork: boolean
+  /** Instead of the connector's. */
+  readonly baseUrl?: string
+  /** How deliveries of an action with a batch form go together; `false`: each by itself. */
+  readonly batch: BatchPlan | false
+}
+
+export interface BatchPlan {
+  /** At the most; the action's own bound holds as well. */
+  readonly size?: number
+  readonly waitMs: number
 }
 
 export interface ActionPlan {

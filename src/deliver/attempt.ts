@@ -1,100 +1,102 @@
 /**
- * One attempt, from the delivery's message to an outcome. Never fails: an answer that is no success, a mapping that throws, a bug in a
- * connector, each is an outcome that is stored and shown.
+ * One attempt, from deliveries' messages to outcomes: of one delivery, or of several that go in one call (`batch.ts`). Never fails: an
+ * answer that is no success, a mapping that throws, a bug in a connector, each is an outcome that is stored and shown.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import { limits } from "../config/defaults.ts"
 import type { ConnectionPlan, Plan } from "../config/plan.ts"
-import type { HttpRequest, Host, RequestAction } from "../model/connector.ts"
+import type { Host } from "../model/connector.ts"
 import type { Delivery } from "../model/delivery.ts"
-import { httpOutcome } from "../model/http-outcome.ts"
 import type { Outcome } from "../model/outcome.ts"
-import type { HttpSender } from "./http.ts"
-import { masked } from "./mask.ts"
-import { findTarget, prepare, type Prepared } from "./prepare.ts"
+import { sendBatch, type Attempted } from "./batch.ts"
+import { aboutOf, connectorFault, shown, type Attempt, type Exchange } from "./exchange.ts"
+import { findTarget, prepare, requestFor, withToken, type Prepared, type Target } from "./prepare.ts"
+import { takeSteps, type Sent } from "./steps.ts"
 
 export interface AttemptDependencies {
   readonly plan: () => Plan
   /** A connection's settings with secrets in place of references, or why that cannot be. */
-  readonly settings: (connection: ConnectionPlan) => Result.Result<unknown, string>
-  readonly sender: HttpSender
+  readonly settings: (connection: ConnectionPlan) => Result.Result<unknown, Outcome>
+  readonly exchange: Exchange
   readonly host: Host
   /** The bytes of an event too large to travel with its delivery. */
   readonly event: (seq: number) => Promise<Uint8Array | undefined>
 }
 
-export const makeAttempt = (dependencies: AttemptDependencies) => {
-  const { plan, settings, sender, host } = dependencies
+/** What is to be sent: a delivery, and its event unless that is too large to travel with it. */
+export interface Sending {
+  readonly delivery: Delivery
+  readonly event: Uint8Array
+}
 
-  const run = Effect.fnUntraced(function* (delivery: Delivery, carried: Uint8Array) {
-    const target = findTarget(plan(), delivery)
-    if (Result.isFailure(target)) return target.failure
-    const { connection } = target.success
-    const resolved = settings(connection)
-    if (Result.isFailure(resolved))
-      return { kind: "auth_failed", permanent: true, message: resolved.failure } as Outcome
+export type MakeAttempt = (sendings: ReadonlyArray<Sending>) => Effect.Effect<Attempted>
+
+/** @param sendings of one connection; several only of one action that has a batch form */
+export const makeAttempt = (dependencies: AttemptDependencies): MakeAttempt => {
+  const { plan, settings, exchange, host } = dependencies
+
+  const ready = Effect.fnUntraced(function* (target: Target, attempt: Attempt, { delivery, event }: Sending) {
     const envelope =
-      delivery.source === undefined ? carried : yield* Effect.promise(() => dependencies.event(delivery.source!))
+      delivery.source === undefined ? event : yield* Effect.promise(() => dependencies.event(delivery.source!))
     if (envelope === undefined) {
       const message = "the event is no longer in the log: it was older than the log keeps events"
-      return { kind: "rejected", permanent: true, message } as Outcome
+      return Result.fail<Outcome>({ kind: "rejected", permanent: true, message })
     }
-    const attempt = { ...delivery, attempt: delivery.attempt + 1 }
-    const prepared = yield* Effect.promise(() =>
-      prepare(target.success, resolved.success, attempt, envelope, Date.now()),
-    )
-    if (Result.isFailure(prepared)) return prepared.failure
-    const { action } = prepared.success
-    const outcome =
-      "request" in action
-        ? yield* sendRequest(action, prepared.success, connection)
-        : yield* action.run(prepared.success.input, prepared.success.context, host).pipe(
-            Effect.timeoutOrElse({
-              duration: connection.timeoutMs,
-              orElse: () =>
-                Effect.succeed<Outcome>({ kind: "timeout", message: `no end within ${connection.timeoutMs} ms` }),
-            }),
-          )
-    return masked(outcome, connection.settings, resolved.success)
+    const next = { ...delivery, attempt: delivery.attempt + 1 }
+    return yield* Effect.promise(() => prepare(target, attempt.settings, next, envelope, Date.now()))
   })
 
-  const sendRequest = (
-    action: RequestAction<any, unknown>,
-    { input, context }: Prepared,
-    connection: ConnectionPlan,
-  ) => {
-    let request: HttpRequest
-    try {
-      request = action.request(input, context)
-    } catch (cause) {
-      return Effect.succeed(connectorBug(cause))
+  const run = Effect.fnUntraced(function* (sendings: ReadonlyArray<Sending>) {
+    const config = plan()
+    const targets = sendings.map(({ delivery }) => findTarget(config, delivery))
+    const found = targets.find(Result.isSuccess)
+    if (found === undefined) return allOf(targets.map((target) => Result.merge(target) as Outcome))
+    const { connection } = found.success
+    const resolved = settings(connection)
+    if (Result.isFailure(resolved)) return allOf(sendings.map(() => resolved.failure))
+    const attempt: Attempt = { connection, settings: resolved.success, exchange }
+    const prepared: Array<Result.Result<Prepared, Outcome>> = []
+    for (const [i, target] of targets.entries()) {
+      const one = Result.isFailure(target)
+        ? Result.fail(target.failure)
+        : yield* ready(target.success, attempt, sendings[i]!)
+      prepared.push(one)
     }
-    return Effect.map(sender.send(request, connection), (sent): Outcome => {
-      const outcome =
-        sent._tag === "Failure" ? sent.outcome : (action.outcome ?? httpOutcome)(sent.response, Date.now())
-      return {
-        ...outcome,
-        request: { method: request.method, url: request.shown ?? request.url, bytes: lengthOf(request.body) },
-        ...(sent._tag === "Answer" && sent.response.body !== ""
-          ? { response: sent.response.body.slice(0, limits.responseBodyKept) }
-          : {}),
-      }
-    })
+    const { action } = found.success
+    if ("batch" in action) return yield* sendBatch(action, prepared, attempt)
+    const [only] = prepared
+    if (only === undefined || Result.isFailure(only)) return allOf(prepared.map((one) => Result.merge(one) as Outcome))
+    const sent = yield* sendOne(only.success, attempt)
+    return { outcomes: [sent.outcome], call: sent.outcome, calls: sent.calls }
+  })
+
+  const sendOne = (prepared: Prepared, attempt: Attempt): Effect.Effect<Sent> => {
+    const { action, input, context } = prepared
+    if ("steps" in action) return takeSteps(action, prepared, attempt)
+    if ("run" in action) {
+      const { timeoutMs } = attempt.connection
+      const late: Outcome = { kind: "timeout", message: `no end within ${timeoutMs} ms` }
+      return action.run(input, context, host).pipe(
+        Effect.timeoutOrElse({ duration: timeoutMs, orElse: () => Effect.succeed(late) }),
+        Effect.map((outcome) => ({ outcome: shown({ outcome }, attempt), calls: 1 })),
+      )
+    }
+    const request = (token: Parameters<typeof withToken>[1]) =>
+      requestFor(action, { input, context: withToken(context, token) }, { ...aboutOf(attempt), token })
+    return Effect.map(exchange({ ...attempt, request, judge: action.outcome }), (exchanged) => ({
+      outcome: shown(exchanged, attempt),
+      calls: 1,
+    }))
   }
 
-  return (delivery: Delivery, carried: Uint8Array): Effect.Effect<Outcome> =>
-    Effect.catchCause(run(delivery, carried), (cause) =>
-      Cause.hasInterrupts(cause) ? Effect.interrupt : Effect.succeed(connectorBug(Cause.squash(cause))),
+  return (sendings) =>
+    Effect.catchCause(run(sendings), (cause) =>
+      Cause.hasInterrupts(cause)
+        ? Effect.interrupt
+        : Effect.succeed(allOf(sendings.map(() => connectorFault(Cause.squash(cause))))),
     )
 }
 
-const lengthOf = (body: HttpRequest["body"]): number =>
-  body === undefined ? 0 : typeof body === "string" ? Buffer.byteLength(body) : body.length
-
-/** A bug, ours or the connector's: tried again, since a deployment may mend it. */
-const connectorBug = (cause: unknown): Outcome => ({
-  kind: "internal_error",
-  message: `a bug: ${cause instanceof Error ? cause.message : String(cause)}`.slice(0, limits.messageCharacters),
-})
+/** Nothing was sent, or each stands for itself. */
+const allOf = (outcomes: ReadonlyArray<Outcome>): Attempted => ({ outcomes, call: outcomes[0]!, calls: 1 })

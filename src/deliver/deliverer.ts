@@ -21,6 +21,7 @@ import { Work } from "../log/work.ts"
 import { changeOf, type ConnectionRef, type ConnectionState } from "../model/connection-state.ts"
 import { LogUnavailable } from "../model/errors.ts"
 import type { Delivery } from "../model/delivery.ts"
+import type { Outcome } from "../model/outcome.ts"
 import type { ConnectionRecord, DeliveryAttempted } from "../model/record.ts"
 import { Health } from "../observe/health.ts"
 import { attemptOutcomes, attemptSeconds, circuitChanges, deliveriesDead } from "../observe/metrics.ts"
@@ -28,7 +29,10 @@ import { makeAttempt } from "./attempt.ts"
 import type { CircuitStateName } from "./circuit.ts"
 import { Committer } from "./commit.ts"
 import type { Change, GateSettings } from "./gate.ts"
+import { makeExchange, type Credentials } from "./exchange.ts"
+import type { Form } from "./gather.ts"
 import { makeHttpSender } from "./http.ts"
+import { findTarget } from "./prepare.ts"
 import { Shard } from "./shard.ts"
 
 /** Puts secrets in place of references. Given by whoever starts the runtime: it knows the environment. */
@@ -56,18 +60,22 @@ export const delivererLayer = Layer.effectDiscard(
     const run = yield* FiberSet.runtime(attempts)()
     const context = yield* Effect.context<never>()
 
-    const resolved = new WeakMap<ConnectionPlan, Result.Result<unknown, string>>()
+    const resolved = new WeakMap<ConnectionPlan, Result.Result<unknown, Outcome>>()
     const attempt = makeAttempt({
       plan: current.get,
       settings: (connection) => {
         let settings = resolved.get(connection)
         if (settings === undefined) {
-          settings = resolver.resolve(connection)
+          settings = Result.mapError(resolver.resolve(connection), (message): Outcome => ({
+            kind: "auth_failed",
+            permanent: true,
+            message,
+          }))
           resolved.set(connection, settings)
         }
         return settings
       },
-      sender,
+      exchange: makeExchange(sender, credentials),
       host: { nats: elsewhere.publish, print: (line) => Effect.sync(() => printer.print(line)) },
       event: work.event,
     })
@@ -83,6 +91,7 @@ export const delivererLayer = Layer.effectDiscard(
           attempt,
           settings: (ref) => gateSettings(current.get(), ref),
           retry: (delivery) => retryOf(current.get(), delivery),
+          form: (delivery) => formOf(current.get(), delivery),
           mayRun: leases.valid,
           state: states.get,
           onChange: (ref, change) => {
@@ -158,6 +167,22 @@ const retryOf = (plan: Plan, delivery: Delivery): RetryPlan => {
   const workspace = plan.workspaces.get(delivery.workspace)
   const action = workspace === undefined ? undefined : findRule(workspace, delivery.rule)?.actions[delivery.action]
   return action?.retry ?? workspace?.connections.get(delivery.connection)?.retry ?? connectionDefaults.retry
+}
+
+/** How a delivery goes together with others. */
+const formOf = (plan: Plan, delivery: Delivery): Form | undefined => {
+  const found = findTarget(plan, delivery)
+  if (Result.isFailure(found)) return undefined
+  const { connection, rule, action } = found.success
+  if (!("batch" in action) || connection.batch === false) return undefined
+  const { size = action.batch.max, waitMs } = connection.batch
+  return { action: rule.action, size: Math.min(size, action.batch.max, limits.batchSizeMax), waitMs }
+}
+
+/** Until tokens are there. */
+const credentials: Credentials = {
+  token: () => Effect.succeed(Result.fail({ kind: "auth_failed", message: "the connection is not authorized yet" })),
+  renew: () => Effect.succeed(Result.fail({ kind: "auth_failed", message: "the connection is not authorized yet" })),
 }
 
 const observe = (record: DeliveryAttempted, context: Context.Context<never>): void => {

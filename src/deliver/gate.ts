@@ -103,12 +103,19 @@ export class Gate {
     return true
   }
 
-  /** An attempt ended. @param alert it told of a circuit: what follows is not told again */
-  end(outcome: Outcome, alert: boolean): void {
+  /**
+   * An attempt ended.
+   *
+   * @param alert it told of a circuit: what follows is not told again
+   * @param calls that it took: each is one of the rate limit's, though only one was asked for
+   */
+  end(outcome: Outcome, alert: boolean, calls = 1): void {
     this.#sending--
-    if (outcome.retryAfterMs !== undefined && outcome.kind === "rate_limited") {
-      const until = performance.now() + Math.min(outcome.retryAfterMs, limits.retryAfterMaxMs)
-      this.#notBefore = Math.max(this.#notBefore, until)
+    if (calls > 1 && Number.isFinite(this.#tokens)) this.#tokens -= calls - 1
+    const asked = outcome.kind === "rate_limited" ? outcome.retryAfterMs : undefined
+    const holdMs = Math.max(asked ?? 0, outcome.holdMs ?? 0)
+    if (holdMs > 0) {
+      this.#notBefore = Math.max(this.#notBefore, performance.now() + Math.min(holdMs, limits.retryAfterMaxMs))
     }
     if (outcome.kind === "delivered" && this.#tally === undefined && this.state === "closed") return
     const plan = this.#plan()

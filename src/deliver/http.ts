@@ -26,7 +26,8 @@ export type Sent =
   | { readonly _tag: "Failure"; readonly outcome: Outcome }
 
 export interface HttpSender {
-  readonly send: (request: HttpRequest, options: SendOptions) => Effect.Effect<Sent>
+  /** @param read how much of an answer is read, in bytes; default: `limits.responseBodyRead` */
+  readonly send: (request: HttpRequest, options: SendOptions, read?: number) => Effect.Effect<Sent>
 }
 
 const userAgent = `Meshes/${version}`
@@ -39,8 +40,9 @@ export const makeHttpSender = (lookup?: Lookup): Effect.Effect<HttpSender, never
       (made) => Effect.promise(made.close),
     )
     return {
-      send: (request, options) =>
+      send: (request, { timeoutMs, allowPrivateNetwork }, read = limits.responseBodyRead) =>
         Effect.callback<Sent>((resume) => {
+          const options = { timeoutMs, allowPrivateNetwork, read }
           const begun = begin(pools, request, options, limits.redirects, (sent) => resume(Effect.succeed(sent)))
           return Effect.sync(() => begun.abort())
         }),
@@ -55,11 +57,15 @@ interface Begun {
 
 const nothing: Begun = { abort: () => {} }
 
+interface Bounds extends SendOptions {
+  readonly read: number
+}
+
 /** @param leftMs what is left of the time allowed */
 const begin = (
   pools: Pools,
   request: HttpRequest,
-  options: SendOptions,
+  options: Bounds,
   redirects: number,
   done: (sent: Sent) => void,
   leftMs: number = options.timeoutMs,
@@ -126,7 +132,7 @@ const parseTarget = ({ url }: HttpRequest): ParsedTarget | string => {
 /** One request under way: collects the head of the answer and says what it came to, once. */
 class Exchange implements Dispatcher.DispatchHandler, Begun {
   readonly #request: HttpRequest
-  readonly #options: SendOptions
+  readonly #options: Bounds
   readonly #redirects: number
   readonly #pools: Pools
   readonly #done: (sent: Sent) => void
@@ -142,7 +148,7 @@ class Exchange implements Dispatcher.DispatchHandler, Begun {
 
   constructor(
     request: HttpRequest,
-    options: SendOptions,
+    options: Bounds,
     redirects: number,
     pools: Pools,
     done: (sent: Sent) => void,
@@ -181,7 +187,7 @@ class Exchange implements Dispatcher.DispatchHandler, Begun {
     if (this.#settled) return
     this.#chunks.push(chunk)
     this.#length += chunk.length
-    if (this.#length < limits.responseBodyRead) return
+    if (this.#length < this.#options.read) return
     // Enough to know and to show: the status decides, and the rest is not read.
     this.#answer()
     controller.abort(new Error("the answer is longer than is read"))
@@ -199,7 +205,7 @@ class Exchange implements Dispatcher.DispatchHandler, Begun {
     if (this.#settled) return
     const target = this.#redirectTarget()
     if (target !== undefined) return this.#follow(target)
-    const body = Buffer.concat(this.#chunks).subarray(0, limits.responseBodyRead).toString()
+    const body = Buffer.concat(this.#chunks).subarray(0, this.#options.read).toString()
     this.#settle({ _tag: "Answer", response: { status: this.#status, headers: this.#headers, body } })
   }
 

@@ -13,6 +13,7 @@ import type { Pull, Pulled } from "../log/pull.ts"
 import type { Delivery } from "../model/delivery.ts"
 import type { Outcome } from "../model/outcome.ts"
 import type { Gate, GateSettings } from "./gate.ts"
+import { gather, type Form } from "./gather.ts"
 
 /** A delivery that this process holds. */
 export interface Item {
@@ -26,6 +27,8 @@ export interface Item {
   told: number
   /** Says to the pull that it came from that there is room again. */
   readonly release: () => void
+  /** Absent: it goes by itself. */
+  readonly form?: Form
 }
 
 export interface Parking {
@@ -44,7 +47,7 @@ export interface Parking {
 export class Lane {
   readonly #settings: () => GateSettings
   readonly #gate: Gate
-  readonly #send: (item: Item) => void
+  readonly #send: (items: ReadonlyArray<Item>) => void
   readonly #parking: Parking
   readonly #giveBack: (item: Item) => void
   readonly #onParkedMessage: (lane: Lane, message: Pulled, release: () => void) => void
@@ -63,6 +66,9 @@ export class Lane {
   /** How many parked deliveries the lane may hold; one while it tries whether the destination is well. */
   #window = 0
   #usedAt = performance.now()
+  /** The most that went, or may go, in one call. */
+  #largest = 1
+  #timer: NodeJS.Timeout | undefined
   /** Attempts ended per millisecond, as measured last, and since when the next measure counts them. */
   #pace = 0
   #paceFrom = performance.now()
@@ -71,7 +77,8 @@ export class Lane {
   constructor(options: {
     readonly settings: () => GateSettings
     readonly gate: Gate
-    readonly send: (item: Item) => void
+    /** Begins an attempt: of one, or of several that go in one call. */
+    readonly send: (items: ReadonlyArray<Item>) => void
     readonly parking: Parking
     /** An item that was taken back and cannot be sent now. */
     readonly giveBack: (item: Item) => void
@@ -157,21 +164,47 @@ export class Lane {
     if (this.#pumping || this.#queue.length === 0) return
     this.#pumping = true
     try {
-      while (this.#queue.length > 0 && this.#gate.begin()) {
-        this.#sending++
-        this.#send(this.#queue.shift()!)
+      while (this.#queue.length > 0) {
+        const items = gather(this.#queue, performance.now(), this.#gate.state === "halfOpen" ? 1 : undefined)
+        if (typeof items === "number") return this.#pumpIn(items)
+        if (!this.#gate.begin()) return
+        this.#take(items)
+        this.#sending += items.length
+        this.#send(items)
       }
     } finally {
       this.#pumping = false
     }
   }
 
-  /** An attempt of this lane ended. @param alert it told of a circuit */
-  finished(outcome: Outcome, alert: boolean): void {
-    this.#sending--
-    this.#ended++
+  #take(items: ReadonlyArray<Item>): void {
+    const [form] = items.map((item) => item.form)
+    if (form !== undefined) this.#largest = Math.max(this.#largest, form.size)
+    if (items.length === 1) return void this.#queue.shift()
+    const taken = new Set(items)
+    this.#queue = this.#queue.filter((item) => !taken.has(item))
+  }
+
+  /** The first waits for others to go with it. */
+  #pumpIn(ms: number): void {
+    if (this.#timer !== undefined) return
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined
+      this.pump()
+    }, Math.ceil(ms))
+  }
+
+  /**
+   * An attempt of this lane ended.
+   *
+   * @param alert it told of a circuit
+   * @param count of the deliveries that it carried, in so many calls
+   */
+  finished(outcome: Outcome, alert: boolean, count = 1, calls = 1): void {
+    this.#sending -= count
+    this.#ended += count
     this.#usedAt = performance.now()
-    this.#gate.end(outcome, alert)
+    this.#gate.end(outcome, alert, calls)
     this.pump()
   }
 
@@ -231,12 +264,14 @@ export class Lane {
   }
 
   #windowNow(): number {
-    return this.#gate.state === "halfOpen" ? 1 : Math.max(1, this.#settings().concurrency * limits.parkedPrefetch)
+    if (this.#gate.state === "halfOpen") return 1
+    return Math.max(1, this.#largest * limits.parkedPrefetch, this.#settings().concurrency * limits.parkedPrefetch)
   }
 
   /** Gives up everything that waits, for somebody else to take. */
   stop(): ReadonlyArray<Item> {
     this.#stopped = true
+    clearTimeout(this.#timer)
     if (typeof this.#pull === "object") this.#pull.close()
     const left = [...this.#queue, ...this.#toPark]
     this.#queue = []

@@ -13,9 +13,11 @@ const known = new WeakMap<object, ReadonlyArray<string>>()
 /**
  * @param settings the connection's, with references
  * @param resolved the same, with values
+ * @param token of OAuth, if the attempt was made with one
  */
-export const masked = (outcome: Outcome, settings: unknown, resolved: unknown): Outcome => {
-  const secrets = secretsOf(settings, resolved)
+export const masked = (outcome: Outcome, settings: unknown, resolved: unknown, token?: string): Outcome => {
+  const fixed = secretsOf(settings, resolved)
+  const secrets = token === undefined ? fixed : [token, ...fixed]
   if (secrets.length === 0) return outcome
   const { message, request, response } = outcome
   return {

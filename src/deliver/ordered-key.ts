@@ -5,11 +5,12 @@
 import type { LaneLog, Mark, Ordered } from "../log/lane-log.ts"
 import { logTime } from "../log/log-time.ts"
 import { decodeDelivery, type Delivery } from "../model/delivery.ts"
-import type { Outcome } from "../model/outcome.ts"
+import type { Attempted } from "./batch.ts"
 import type { Entry } from "./checkpoint.ts"
 import type { Gate } from "./gate.ts"
+import type { Form, Gatherable } from "./gather.ts"
 
-export interface OrderedItem {
+export interface OrderedItem extends Gatherable {
   readonly seq: number
   readonly delivery: Delivery
   readonly event: Uint8Array
@@ -19,8 +20,17 @@ export interface OrderedLaneOptions {
   readonly log: LaneLog
   readonly gate: Gate
   readonly concurrency: () => number
-  /** Begins an attempt. `ended` is called once, with the delivery as it then is; `stored` after it, when the outcome is in the log. */
-  readonly send: (item: OrderedItem, ended: (after: Delivery, outcome: Outcome) => void, stored: () => void) => void
+  /** How a delivery goes together with others; absent: by itself. */
+  readonly form: (delivery: Delivery) => Form | undefined
+  /**
+   * Begins an attempt: of one, or of several that go in one call. `ended` is called once, with the deliveries as they then are; `stored`
+   * after it for each, when its outcome is in the log.
+   */
+  readonly send: (
+    items: ReadonlyArray<OrderedItem>,
+    ended: (after: ReadonlyArray<Delivery>, attempted: Pick<Attempted, "call" | "calls">) => void,
+    stored: (after: Delivery, index: number) => void,
+  ) => void
   readonly warn: (message: string) => void
 }
 
@@ -74,11 +84,15 @@ export const hasCaughtUp = ({ marked, current, unsettled, queue }: Key): boolean
   queue.length === 0
 
 /** A message of the log as something to send; `undefined`, and said, when it is none. */
-export const readOrdered = (message: Ordered, warn: (message: string) => void): OrderedItem | undefined => {
+export const readOrdered = (
+  message: Ordered,
+  { form: formOf, warn }: Pick<OrderedLaneOptions, "form" | "warn">,
+): OrderedItem | undefined => {
   const decoded = decodeDelivery(message.data)
   if (decoded === undefined) {
     warn(`message ${message.seq} on ${message.subject} is no delivery; it was dropped`)
     return undefined
   }
-  return { seq: message.seq, delivery: decoded.delivery, event: decoded.event }
+  const form = formOf(decoded.delivery)
+  return { ...decoded, seq: message.seq, since: performance.now(), ...(form === undefined ? {} : { form }) }
 }

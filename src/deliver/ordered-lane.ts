@@ -30,6 +30,7 @@ import {
   type OrderedLaneOptions,
   type Waiting,
 } from "./ordered-key.ts"
+import { Turns } from "./turns.ts"
 
 export class OrderedLane {
   readonly #options: OrderedLaneOptions
@@ -41,7 +42,7 @@ export class OrderedLane {
   #passed: ReadonlySet<number> = new Set()
   readonly #keys = new Map<string, Key>()
   readonly #marks = new Set<Key>()
-  #ready: Array<Key> = []
+  readonly #turns = new Turns()
   #waiting = 0
   #reading = false
   #sending = 0
@@ -113,6 +114,7 @@ export class OrderedLane {
   /** Begins nothing more. What is under way is still accounted for, see `flush`. */
   stop(): void {
     this.#phase = "stopped"
+    this.#turns.clear()
   }
 
   /** Resolves when all that is stored is accounted for. */
@@ -153,7 +155,7 @@ export class OrderedLane {
     this.#keys.clear()
     this.#marks.clear()
     this.#checkpoint.forget()
-    this.#ready = []
+    this.#turns.clear()
     this.#waiting = 0
     this.#reading = false
     this.#sweptTo = 0
@@ -204,7 +206,7 @@ export class OrderedLane {
     }
     if (passed) return
     const key = this.#key(message.key)
-    const item = readOrdered(message, this.#options.warn)
+    const item = readOrdered(message, this.#options)
     entry.done = item === undefined
     if (item === undefined) return
     this.#push(key, { ...item, entry })
@@ -228,7 +230,7 @@ export class OrderedLane {
         if (found === undefined) return
         for (const one of found) {
           if (one.seq > marked.until) break
-          const item = readOrdered(one, this.#options.warn)
+          const item = readOrdered(one, this.#options)
           if (item !== undefined)
             this.#push(key, one.seq === marked.from && head !== undefined ? { ...item, delivery: head } : item)
           marked.from = one.seq + 1
@@ -256,44 +258,38 @@ export class OrderedLane {
   }
 
   #list(key: Key): void {
-    if (key.listed || key.current !== undefined || (key.queue.length === 0 && !mayRead(key))) return
-    key.listed = true
-    this.#ready.push(key)
+    if (key.current === undefined && (key.queue.length > 0 || mayRead(key))) this.#turns.add(key)
   }
 
   #sendReady(): void {
-    let at = 0
-    for (; at < this.#ready.length; at++) {
-      const key = this.#ready[at]!
-      if (key.queue.length > 0) {
-        if (!this.#options.gate.begin()) break
-        key.listed = false
-        this.#begin(key, key.queue.shift()!)
-      } else {
-        key.listed = false
+    this.#turns.take({
+      gate: this.#options.gate,
+      send: (keys) => this.#begin(keys.map((key) => ({ key, item: key.queue.shift()! }))),
+      read: (key) => {
         if (key.marked !== undefined && mayRead(key)) this.#readKey(key, key.marked)
-      }
-    }
-    this.#ready.splice(0, at)
+      },
+      again: () => this.pump(),
+    })
   }
 
-  #begin(key: Key, item: Waiting): void {
+  #begin(begun: ReadonlyArray<{ readonly key: Key; readonly item: Waiting }>): void {
     const generation = this.#generation
-    key.current = item
-    this.#waiting--
-    this.#sending++
-    let after = item.delivery
+    const count = begun.length
+    for (const { key, item } of begun) key.current = item
+    this.#waiting -= count
+    this.#sending += count
     this.#options.send(
-      item,
-      (ended, outcome) => {
-        after = ended
-        this.#sending--
+      begun.map(({ item }) => item),
+      (ended, { call, calls }) => {
+        this.#sending -= count
         this.#usedAt = performance.now()
-        this.#options.gate.end(outcome, isOwnType(item.delivery.type))
-        if (generation === this.#generation) this.#ended(key, item, ended)
+        this.#options.gate.end(call, isOwnType(ended[0]!.type), calls)
+        if (generation === this.#generation)
+          for (const [i, { key, item }] of begun.entries()) this.#ended(key, item, ended[i]!)
         this.pump()
       },
-      () => {
+      (after, i) => {
+        const { key, item } = begun[i]!
         if (generation === this.#generation) this.#checkpoint.settle(() => this.#account(key, item, after))
       },
     )

@@ -6,7 +6,9 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { findRule } from "../config/find-rule.ts"
 import type { ActionPlan, ConnectionPlan, Plan } from "../config/plan.ts"
-import type { ActionContext, AnyAction } from "../model/connector.ts"
+import { completeRequest, expand, type Completing } from "../model/complete.ts"
+import type { Token } from "../model/auth.ts"
+import type { ActionContext, AnyAction, BatchAction, HttpRequest, RequestAction } from "../model/connector.ts"
 import type { Delivery } from "../model/delivery.ts"
 import type { Event } from "../model/event.ts"
 import type { Outcome } from "../model/outcome.ts"
@@ -74,6 +76,24 @@ export const prepare = async (
   return Result.succeed({ action: target.action, input: decoded.success, context })
 }
 
+/**
+ * The whole request of an action that makes one: with base URL and credentials. Throws what the connector throws: `UnfitInput` when the
+ * input cannot be sent, all else is a bug.
+ */
+export const requestFor = (
+  action: RequestAction<any, any> | BatchAction<any, any>,
+  { input, context }: Pick<Prepared, "input" | "context">,
+  about: Completing,
+): HttpRequest => {
+  const said =
+    action.request === undefined
+      ? (action as BatchAction<any, any>).batch.request([{ input, context }])
+      : typeof action.request === "function"
+        ? action.request(input, context)
+        : expand(action.request, input)
+  return completeRequest(said, about)
+}
+
 type Decoder = (value: unknown) => Result.Result<unknown, { readonly message: string }>
 
 const decoders = new WeakMap<Schema.Top, Decoder>()
@@ -86,6 +106,10 @@ const decoderOf = (schema: Schema.Codec<unknown, unknown>): Decoder => {
   }
   return decoder
 }
+
+/** The same attempt with another token. */
+export const withToken = (context: ActionContext<any>, token: Token | undefined): ActionContext<any> =>
+  token === undefined ? context : Object.create(context, { token: { value: token, enumerable: true } })
 
 /** Parses the event only when somebody asks for it: a webhook without a mapping passes its bytes on. */
 class Context implements ActionContext<unknown> {

@@ -7,19 +7,19 @@ import * as Effect from "effect/Effect"
 import { limits } from "../config/defaults.ts"
 import type { RetryPlan } from "../config/plan.ts"
 import type { LaneLogs } from "../log/lane-log.ts"
-import { logTime } from "../log/log-time.ts"
 import type { Pull, Pulled } from "../log/pull.ts"
 import type { Carried, Work } from "../log/work.ts"
 import { connectionName, isOwnType, type ConnectionRef, type ConnectionState } from "../model/connection-state.ts"
 import { decodeDelivery, type Delivery } from "../model/delivery.ts"
-import { isPermanent, type Outcome } from "../model/outcome.ts"
 import type { DeliveryAttempted } from "../model/record.ts"
-import { delayAfter } from "./backoff.ts"
+import type { MakeAttempt, Sending } from "./attempt.ts"
+import type { Attempted } from "./batch.ts"
 import type { Committer } from "./commit.ts"
+import { finish } from "./finish.ts"
 import { Gate, type Change, type GateSettings } from "./gate.ts"
+import type { Form } from "./gather.ts"
 import { Lane, type Item, type Parking } from "./lane.ts"
 import { OrderedLane } from "./ordered-lane.ts"
-import { step } from "./step.ts"
 
 export interface ShardOptions {
   readonly shard: number
@@ -33,8 +33,10 @@ export interface ShardOptions {
   /** What the log says of a connection's circuit. */
   readonly state: (ref: ConnectionRef) => ConnectionState | undefined
   readonly onChange: (ref: ConnectionRef, change: Change) => void
-  /** Makes one attempt. Never fails: whatever goes wrong is an outcome. */
-  readonly attempt: (delivery: Delivery, event: Uint8Array) => Effect.Effect<Outcome>
+  /** How a delivery goes together with others; absent: by itself. */
+  readonly form: (delivery: Delivery) => Form | undefined
+  /** Makes one attempt, of one delivery or of several. Never fails: whatever goes wrong is an outcome. */
+  readonly attempt: MakeAttempt
   /** Runs an attempt; ends it with the runtime. */
   readonly run: (effect: Effect.Effect<void>) => void
   /** Tells operators about an outcome. */
@@ -198,7 +200,7 @@ export class Shard {
       const lane: Lane = new Lane({
         settings: () => this.#options.settings(ref),
         gate: connected.gate,
-        send: (item) => this.#send(item, lane),
+        send: (items) => this.#send(items, lane),
         parking: this.#parking(ref),
         giveBack: (item) => this.#giveBack(item),
         onParkedMessage: (to, message, release) => this.#receive(message, release, to),
@@ -214,10 +216,11 @@ export class Shard {
       log: this.#options.logs.open(ref),
       gate: connected.gate,
       concurrency: () => this.#options.settings(ref).concurrency,
-      send: (item, ended, stored) =>
-        this.#attempt(item, stored, (after, outcome) => {
-          this.finished++
-          ended(after, outcome)
+      form: this.#options.form,
+      send: (items, ended, stored) =>
+        this.#attempt(items, stored, (after, attempted) => {
+          this.finished += items.length
+          ended(after, attempted)
         }),
       warn: (message) => this.#options.log(`ordered lane ${connectionName(ref)}: ${message}`),
     })
@@ -272,7 +275,8 @@ export class Shard {
       return release()
     }
     const now = performance.now()
-    const item: Item = { ...decoded, message, since: now, told: now, release }
+    const form = this.#options.form(decoded.delivery)
+    const item: Item = { ...decoded, message, since: now, told: now, release, ...(form === undefined ? {} : { form }) }
     this.#held.set(message.seq, item)
     if (parkedLane !== undefined) return parkedLane.resume(item)
     const connected = this.#connected(decoded.delivery)
@@ -281,60 +285,40 @@ export class Shard {
     if (!lane.quiet) this.#active.add(connected)
   }
 
-  #send(item: Item, lane: Lane): void {
-    const stored = (after: Delivery) => {
+  #send(items: ReadonlyArray<Item>, lane: Lane): void {
+    const stored = (after: Delivery, index: number) => {
+      const item = items[index]!
       this.#end(item)
       if (item.message.deliveries > 1 && after.state !== "retrying") this.#unschedule(after)
     }
-    this.#attempt(item, stored, (after, outcome) => lane.finished(outcome, isOwnType(after.type)))
+    this.#attempt(items, stored, ([first], { call, calls }) =>
+      lane.finished(call, isOwnType(first!.type), items.length, calls),
+    )
   }
 
-  /** @param stored called when the outcome is in the log; `ended` before that, when it is known */
+  /** @param stored called for each when its outcome is in the log; `ended` before that, when all outcomes are known */
   #attempt(
-    { delivery, event }: { readonly delivery: Delivery; readonly event: Uint8Array },
-    stored: (after: Delivery) => void,
-    ended: (after: Delivery, outcome: Outcome) => void,
+    items: ReadonlyArray<Sending>,
+    stored: (after: Delivery, index: number) => void,
+    ended: (after: ReadonlyArray<Delivery>, attempted: Attempted) => void,
   ): void {
     const started = performance.now()
-    this.#sending++
+    this.#sending += items.length
     this.#options.run(
-      Effect.map(this.#options.attempt(delivery, event), (outcome) => {
-        const { after, record } = this.#finish(delivery, outcome, Math.round(performance.now() - started))
-        this.#options.committer.add({ carried: carried(after, event), record, acknowledge: () => stored(after) })
-        this.#options.observe(record)
-        this.#sending--
-        ended(after, outcome)
+      Effect.map(this.#options.attempt(items), (attempted) => {
+        const durationMs = Math.round(performance.now() - started)
+        const finished = items.map(({ delivery, event }, index) => {
+          const outcome = attempted.outcomes[index]!
+          const { after, record } = finish(delivery, outcome, this.#options.retry(delivery), durationMs)
+          const acknowledge = () => stored(after, index)
+          this.#options.committer.add({ carried: carried(after, event), record, acknowledge })
+          this.#options.observe(record)
+          return after
+        })
+        this.#sending -= items.length
+        ended(finished, attempted)
       }),
     )
-  }
-
-  /** The delivery as an outcome leaves it, and the record of the attempt. */
-  #finish(delivery: Delivery, outcome: Outcome, durationMs: number) {
-    const retry = this.#options.retry(delivery)
-    const sending = step({ ...delivery, attempts: retry.attempts, last: null }, { type: "SEND" })
-    const next = step(
-      sending,
-      outcome.kind === "delivered"
-        ? { type: "DELIVERED" }
-        : { type: "FAILED", kind: outcome.kind, permanent: isPermanent(outcome) },
-    )
-    const now = Date.now()
-    const due =
-      next.state === "retrying" ? logTime() + delayAfter(retry, next.attempt, outcome, Math.random()) : undefined
-    const { next: _, ...before } = delivery
-    const after: Delivery = {
-      ...before,
-      state: next.state,
-      attempt: next.attempt,
-      last: {
-        kind: outcome.kind,
-        message: outcome.message,
-        at: now,
-        ...(outcome.status === undefined ? {} : { status: outcome.status }),
-      },
-      ...(due === undefined ? {} : { next: due }),
-    }
-    return { after, record: recordOf(after, outcome, durationMs, now) }
   }
 
   /** An earlier holder may have scheduled a retry and died before it acknowledged: that retry is no longer wanted. */
@@ -366,27 +350,4 @@ const wake = ({ lane, ordered }: Connected): void => {
 const carried = (delivery: Delivery, event: Uint8Array): Carried => ({
   delivery,
   event: delivery.source === undefined ? event : undefined,
-})
-
-const recordOf = (delivery: Delivery, outcome: Outcome, durationMs: number, at: number): DeliveryAttempted => ({
-  kind: "delivery.attempted",
-  at,
-  delivery: delivery.id,
-  event: delivery.event,
-  type: delivery.type,
-  workspace: delivery.workspace,
-  rule: delivery.rule,
-  action: delivery.action,
-  connection: delivery.connection,
-  attempt: delivery.attempt,
-  outcome: outcome.kind,
-  // Of a success, the status says it all.
-  ...(outcome.kind === "delivered" ? {} : { message: outcome.message }),
-  ...(outcome.status === undefined ? {} : { status: outcome.status }),
-  duration_ms: durationMs,
-  state: delivery.state,
-  ...(delivery.next === undefined ? {} : { next: delivery.next }),
-  ...(outcome.request === undefined ? {} : { request: outcome.request }),
-  ...(outcome.response === undefined ? {} : { response: outcome.response }),
-  revision: delivery.revision,
 })

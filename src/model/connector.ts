@@ -1,10 +1,11 @@
 /**
- * What a connector is: a value. Its name, the schema of its settings, and its actions, each with the schema of its input and a
- * pure function from input to HTTP request (or an Effect, for what is not HTTP). Everything else is derived from it: the types in
- * `defineConfig`, validation with paths, the reference pages.
+ * What a connector is: a value. Its name, the schema of its settings, how it proves who it is, and its actions, each with the schema of
+ * its input and what is sent. Everything else is derived from it: the types in `defineConfig`, validation with paths, masking, requests
+ * with credentials, batches, the reference pages and the API's list of integrations.
  */
 import type * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
+import type { Auth, Token } from "./auth.ts"
 import type { Event } from "./event.ts"
 import type { Outcome } from "./outcome.ts"
 
@@ -60,6 +61,17 @@ export interface ConnectionOptions {
   readonly timeout?: DurationText
   /** Allow addresses of private networks and of this machine. Default: refused (`blocked`). */
   readonly allowPrivateNetwork?: boolean
+  /** Where the vendor's API is, instead of where the connector says: a region, a proxy, a mock. Connectors without one refuse it. */
+  readonly baseUrl?: string
+  /** How ready deliveries go together, for actions that have a batch form. `false`: each by itself. */
+  readonly batch?: BatchOptions | false
+}
+
+export interface BatchOptions {
+  /** Deliveries of one call, at the most. Default, and bound: the vendor's limit. */
+  readonly size?: number
+  /** How long a delivery may wait for others. Default: 200 milliseconds. */
+  readonly wait?: DurationText
 }
 
 export const connectionOptionKeys = [
@@ -70,8 +82,11 @@ export const connectionOptionKeys = [
   "retry",
   "timeout",
   "allowPrivateNetwork",
+  "baseUrl",
+  "batch",
 ] as const satisfies ReadonlyArray<keyof ConnectionOptions>
 
+/** A whole request, as it is sent. */
 export interface HttpRequest {
   readonly method: string
   readonly url: string
@@ -80,6 +95,42 @@ export interface HttpRequest {
   readonly body?: Uint8Array | string
   /** The address as it may be shown, where `url` itself holds a secret. */
   readonly shown?: string
+}
+
+type QueryValue = string | number | boolean
+
+/** A request to the connector's API: base URL, credentials, `accept` and `content-type` are added. */
+export interface ApiRequest {
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE"
+  /** Below the base URL, beginning with `/`; what stands in it is escaped by `path`. */
+  readonly path: string
+  /** Another base URL than the connection's: for a vendor that has several hosts. */
+  readonly base?: string
+  /** What is `undefined` is left out; of a list, each is a parameter. */
+  readonly query?: { readonly [name: string]: QueryValue | ReadonlyArray<QueryValue> | undefined }
+  /** Names in lower case. */
+  readonly headers?: { readonly [name: string]: string }
+  /** Sent as JSON. */
+  readonly json?: unknown
+  /** Sent as `application/x-www-form-urlencoded`. */
+  readonly form?: { readonly [name: string]: string }
+  /** Sent as it is; say what it is in `content-type`. */
+  readonly body?: Uint8Array | string
+  /** `false`: without the connection's credentials. Default: true. */
+  readonly auth?: boolean
+}
+
+/**
+ * A request as data: `{field}` in the path is the input's field, escaped; fields named in `query` go there; the rest of the input is
+ * the JSON body, unless the method has none.
+ */
+export interface RequestTemplate {
+  readonly method: ApiRequest["method"]
+  readonly path: string
+  readonly query?: ReadonlyArray<string>
+  /** The body is an object with the rest of the input below this name: `{ "contact": { … } }`. */
+  readonly wrap?: string
+  readonly headers?: { readonly [name: string]: string }
 }
 
 export interface HttpResponse {
@@ -111,6 +162,8 @@ export interface ActionContext<Settings> {
   }
   /** Milliseconds since 1970, when this attempt began. */
   readonly now: number
+  /** Of a connection that is authorized by OAuth. */
+  readonly token?: Token
 }
 
 /** What the runtime lends to an action that is not one HTTP request. */
@@ -132,28 +185,113 @@ export interface Host {
 interface ActionBase<Input> {
   readonly title: string
   readonly description?: string
-  /** What the mapping must produce. */
+  /** The vendor's page about it. */
+  readonly docs?: string
+  /** What the mapping must produce. Annotate fields with a `description`, and with `choices`, the name of a list to pick from. */
   readonly input: Schema.Codec<Input, any>
-  /** `optional`: a rule may leave `map` out; `input` is then `undefined` and the action sends the event itself. */
-  readonly map: "required" | "optional"
+  /** An input, for the reference pages. */
+  readonly example?: unknown
+  /** `optional`: a rule may leave `map` out; `input` is then `undefined` and the action sends the event itself. Default: `required`. */
+  readonly map?: "required" | "optional"
+  /**
+   * What a repeat of a delivery does: nothing, since the vendor knows the delivery's or event's id (`key`) or the record has a natural
+   * key (`natural`); or the same thing again (`again`).
+   */
+  readonly repeat?: "key" | "natural" | "again"
+  /** What the vendor's answer means. Default: the connector's. */
+  readonly outcome?: Judge
 }
+
+/** What an answer means. `now`: milliseconds since 1970, to turn a time into a wait. */
+export type Judge = (response: HttpResponse, now: number) => Outcome
 
 /** An action that is one HTTP request. */
 export interface RequestAction<Settings, Input> extends ActionBase<Input> {
-  readonly request: (input: Input | undefined, context: ActionContext<Settings>) => HttpRequest
-  /** What the vendor's answer means. Default: `httpOutcome`. */
-  readonly outcome?: (response: HttpResponse, now: number) => Outcome
+  readonly request: RequestTemplate | ((input: Input, context: ActionContext<Settings>) => HttpRequest | ApiRequest)
 }
 
-/** An action that is something else. */
+export interface BatchItem<Settings, Input> {
+  readonly input: Input
+  readonly context: ActionContext<Settings>
+}
+
+/** An action of which many go in one call. A delivery that is alone goes as a batch of one, unless there is a `request` as well. */
+export interface BatchAction<Settings, Input> extends ActionBase<Input> {
+  readonly request?: (input: Input, context: ActionContext<Settings>) => HttpRequest | ApiRequest
+  readonly batch: {
+    /** Inputs of one call, at the most. */
+    readonly max: number
+    /** Bytes of their JSON together, at the most. Default: `limits.batchInputBytes`. */
+    readonly maxBytes?: number
+    /** Only inputs of which this is the same go together: those for one list, for one kind of object. */
+    readonly together?: (input: Input) => string
+    /** Inputs of which this is the same go in different calls, one after the other: two changes of one record. */
+    readonly apart?: (input: Input) => string
+    readonly request: (items: ReadonlyArray<BatchItem<Settings, Input>>) => HttpRequest | ApiRequest
+    /**
+     * What became of each, where the answer says so: an outcome for each, in their order, or nothing when the answer is about the
+     * call as a whole. A call refused as a whole (`rejected`) is made again in halves, so that one bad input spoils no others.
+     */
+    readonly outcomes?: (
+      response: HttpResponse,
+      items: ReadonlyArray<BatchItem<Settings, Input>>,
+      now: number,
+    ) => ReadonlyArray<Outcome> | undefined
+  }
+}
+
+/** An answer within an action of several calls. */
+export interface Answer extends HttpResponse {
+  /** The body as JSON; `undefined` when it is none. */
+  readonly json: any
+}
+
+/**
+ * Makes a call as the connection. An answer that is no success ends the attempt with the outcome it means, unless its status is among
+ * `accept`. So does whatever happens instead of an answer.
+ */
+export type Call = (request: ApiRequest | HttpRequest, accept?: ReadonlyArray<number>) => Promise<Answer>
+
+/** An action that takes several calls, such as looking an id up first. Each repeat of it begins with the first call. */
+export interface StepsAction<Settings, Input> extends ActionBase<Input> {
+  /** Gives an outcome; nothing: delivered, as the last answer said. */
+  readonly steps: (input: Input, context: ActionContext<Settings>, call: Call) => Promise<Outcome | void>
+}
+
+/** An action that is not HTTP. */
 export interface RunAction<Settings, Input> extends ActionBase<Input> {
   readonly run: (input: Input | undefined, context: ActionContext<Settings>, host: Host) => Effect.Effect<Outcome>
   /** What `meshes explain` shows instead of running it. */
-  readonly preview: (input: Input | undefined, context: ActionContext<Settings>) => unknown
+  readonly preview: (input: Input, context: ActionContext<Settings>) => unknown
 }
 
-export type Action<Settings, Input> = RequestAction<Settings, Input> | RunAction<Settings, Input>
+export type Action<Settings, Input> =
+  | RequestAction<Settings, Input>
+  | BatchAction<Settings, Input>
+  | StepsAction<Settings, Input>
+  | RunAction<Settings, Input>
 export type AnyAction = Action<any, any>
+
+/** A harmless call by which somebody sees whether a connection works. */
+export interface ConnectionTest<Settings> {
+  readonly request: (settings: Settings) => HttpRequest | ApiRequest
+  /** Default: the connector's. */
+  readonly outcome?: Judge
+  /** What a good answer tells, in a line: whose account it is. */
+  readonly says?: (answer: Answer) => string
+}
+
+/** Live choices: the audiences, channels or tags that there are. */
+export interface ListOf<Settings> {
+  readonly title: string
+  readonly request: (settings: Settings) => HttpRequest | ApiRequest
+  /** `id` is what the action's input takes. */
+  readonly items: (answer: Answer) => ReadonlyArray<{ readonly id: string; readonly name: string }>
+  /** The next page, if there is one. */
+  readonly next?: (answer: Answer, settings: Settings) => HttpRequest | ApiRequest | undefined
+}
+
+type Problems = ReadonlyArray<{ readonly path: ReadonlyArray<string | number>; readonly message: string }>
 
 export interface ConnectorDefinition<
   Settings = any,
@@ -163,16 +301,32 @@ export interface ConnectorDefinition<
   readonly name: string
   readonly title: string
   readonly description: string
+  /** The vendor's page about its API. */
+  readonly docs?: string
+  /** Secrets are `SecretField`s, and OAuth is an `OAuthField` named `auth`. */
   readonly settings: Schema.Codec<Settings, any>
+  /** Ways to prove who is asking; the first whose settings are given is used. Exactly one must be. Default: none. */
+  readonly auth?: ReadonlyArray<Auth>
+  /** Of `ApiRequest`s. */
+  readonly baseUrl?: string | ((settings: any, token: Token | undefined) => string)
+  /** Headers of every `ApiRequest`, such as a version. Names in lower case. */
+  readonly headers?: { readonly [name: string]: string }
+  /** What the vendor allows, kept to by a connection that says nothing else. */
+  readonly limits?: {
+    readonly concurrency?: number
+    readonly rateLimit?: { readonly limit: number; readonly per: DurationText }
+    /** In words, with what cannot be kept to by a number. */
+    readonly says?: string
+  }
   readonly actions: Actions
+  /** What an answer means, where an action does not say. Default: `httpOutcome`. */
+  readonly outcome?: Judge
+  readonly test?: ConnectionTest<any>
+  readonly lists?: { readonly [name: string]: ListOf<any> }
   /** Rules that no schema of one field can say. Settings still hold secret references here. */
-  readonly check?: (
-    settings: Settings,
-  ) => ReadonlyArray<{ readonly path: ReadonlyArray<string | number>; readonly message: string }>
+  readonly check?: (settings: Settings) => Problems
   /** Rules about secrets' values; `path` and `message` never hold the value. Checked at start and when a lane opens. */
-  readonly checkResolved?: (
-    settings: any,
-  ) => ReadonlyArray<{ readonly path: ReadonlyArray<string | number>; readonly message: string }>
+  readonly checkResolved?: (settings: any) => Problems
   /** The action a rule means when it names none. */
   readonly defaultAction?: keyof Actions & string
 }

@@ -40,7 +40,8 @@ const kindOf = (status: number): OutcomeKind => {
   return "rejected"
 }
 
-const describe = ({ status, body }: HttpResponse): string => {
+/** The status and the head of the body, in one line. */
+export const describe = ({ status, body }: HttpResponse): string => {
   // oxlint-disable-next-line no-control-regex -- control characters are what is taken out
   const text = body.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ").trim()
   return text === "" ? `HTTP ${status}` : `HTTP ${status}: ${text.slice(0, shownCharacters)}`

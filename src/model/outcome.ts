@@ -44,6 +44,10 @@ export interface Outcome {
   readonly status?: number
   /** How long the destination asked us to wait, in milliseconds. */
   readonly retryAfterMs?: number
+  /** The destination's allowance is used up: nothing is sent to it for so long, in milliseconds, whatever became of this attempt. */
+  readonly holdMs?: number
+  /** The token was refused, and another may be taken. Of a 401 that is understood. */
+  readonly tokenRefused?: boolean
   /** `true` when the destination said that it will never take anything again (410 Gone). */
   readonly gone?: boolean
   /** What was sent, without secrets: shown to support staff. */

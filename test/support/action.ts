@@ -2,6 +2,7 @@
  * Runs a connector's action as the runtime would, up to the request: settings decoded and checked, the input decoded, nothing sent.
  */
 import * as Schema from "effect/Schema"
+import { requestFor } from "../../src/deliver/prepare.ts"
 import type { ActionContext, Connection, HttpRequest } from "../../src/index.ts"
 
 export const event = {
@@ -44,9 +45,14 @@ export const requestOf = (
 ): HttpRequest => {
   const { connector } = connection
   const action = connector.actions[options.action ?? connector.defaultAction!]!
-  if (!("request" in action)) throw new Error("this action makes no request")
+  if ("steps" in action || "run" in action) throw new Error("this action makes no single request")
   const input = options.input === undefined ? undefined : Schema.decodeUnknownSync(action.input)(options.input)
-  return action.request(input, contextOf(resolved, options.delivery))
+  const { baseUrl } = connection.options
+  return requestFor(
+    action,
+    { input, context: contextOf(resolved, options.delivery) },
+    { connector, settings: resolved, baseUrl },
+  )
 }
 
 /** What the connector finds wrong with settings. */

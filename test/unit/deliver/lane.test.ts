@@ -79,7 +79,7 @@ const makeLane = (settings: GateSettings | (() => GateSettings)) => {
     settings: settingsOf,
     gate,
     giveBack: (item) => void back.push(item.message.seq),
-    send: (item) => void sent.push({ number: item.message.seq, at: performance.now() }),
+    send: (items) => sent.push(...items.map(({ message }) => ({ number: message.seq, at: performance.now() }))),
     parking: aside.parking,
     onParkedMessage: (to, message, release) => to.resume(itemOf(message.seq, release)),
   })
@@ -148,9 +148,9 @@ describe("a lane's slots", () => {
       settings,
       gate: new Gate({ settings, mayRun: () => true, onChange: () => {}, wake: () => {} }),
       giveBack: () => {},
-      send: (item) => {
+      send: ([item]) => {
         deepest = Math.max(deepest, ++depth)
-        sent.push(item.message.seq)
+        sent.push(item!.message.seq)
         if (endsAtOnce) lane.finished(fine, false)
         depth--
       },

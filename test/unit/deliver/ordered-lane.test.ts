@@ -109,8 +109,11 @@ const makeLane = (log: ReturnType<typeof makeLog>, concurrency: number, onSend: 
     log: log.open(),
     gate,
     concurrency: () => concurrency,
-    send: (item, ended, stored) => {
+    form: () => undefined,
+    send: (items, ended, stored) => {
+      const item = items[0]!
       let open = true
+      let ending = item.delivery
       onSend({
         item,
         end: (state, next) => {
@@ -123,9 +126,10 @@ const makeLane = (log: ReturnType<typeof makeLog>, concurrency: number, onSend: 
             attempt: item.delivery.attempt + 1,
             ...(next === undefined ? {} : { next }),
           }
-          ended(after, outcome(state))
+          ending = after
+          ended([after], { call: outcome(state), calls: 1 })
         },
-        store: stored,
+        store: () => stored(ending, 0),
       })
     },
     warn: () => {},

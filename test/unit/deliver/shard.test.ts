@@ -51,12 +51,16 @@ const makeShard = async (attempt?: (delivery: Delivery) => Effect.Effect<Outcome
     onChange: () => {},
     settings: () => ({ concurrency: 2 }),
     retry: () => connectionDefaults.retry,
-    attempt:
-      attempt ??
-      ((delivery) =>
+    form: () => undefined,
+    attempt: ([sending]) => {
+      const { delivery } = sending!
+      const one =
+        attempt?.(delivery) ??
         Effect.callback<Outcome>((resume) => {
           attempts.push({ delivery, end: (outcome) => resume(Effect.succeed(outcome)) })
-        })),
+        })
+      return Effect.map(one, (outcome) => ({ outcomes: [outcome], call: outcome, calls: 1 }))
+    },
     run: (effect) => void Effect.runFork(effect),
     observe: () => {},
     log: (line) => void logged.push(line),

@@ -1,0 +1,61 @@
+/**
+ * The end of an attempt: what an outcome makes of a delivery by its machine, and the record of it.
+ */
+import type { RetryPlan } from "../config/plan.ts"
+import { logTime } from "../log/log-time.ts"
+import type { Delivery } from "../model/delivery.ts"
+import { isPermanent, type Outcome } from "../model/outcome.ts"
+import type { DeliveryAttempted } from "../model/record.ts"
+import { delayAfter } from "./backoff.ts"
+import { step } from "./step.ts"
+
+/** The delivery as an outcome leaves it, and the record of the attempt. */
+export const finish = (delivery: Delivery, outcome: Outcome, retry: RetryPlan, durationMs: number) => {
+  const sending = step({ ...delivery, attempts: retry.attempts, last: null }, { type: "SEND" })
+  const next = step(
+    sending,
+    outcome.kind === "delivered"
+      ? { type: "DELIVERED" }
+      : { type: "FAILED", kind: outcome.kind, permanent: isPermanent(outcome) },
+  )
+  const now = Date.now()
+  const due =
+    next.state === "retrying" ? logTime() + delayAfter(retry, next.attempt, outcome, Math.random()) : undefined
+  const { next: _, ...before } = delivery
+  const after: Delivery = {
+    ...before,
+    state: next.state,
+    attempt: next.attempt,
+    last: {
+      kind: outcome.kind,
+      message: outcome.message,
+      at: now,
+      ...(outcome.status === undefined ? {} : { status: outcome.status }),
+    },
+    ...(due === undefined ? {} : { next: due }),
+  }
+  return { after, record: recordOf(after, outcome, durationMs, now) }
+}
+
+const recordOf = (delivery: Delivery, outcome: Outcome, durationMs: number, at: number): DeliveryAttempted => ({
+  kind: "delivery.attempted",
+  at,
+  delivery: delivery.id,
+  event: delivery.event,
+  type: delivery.type,
+  workspace: delivery.workspace,
+  rule: delivery.rule,
+  action: delivery.action,
+  connection: delivery.connection,
+  attempt: delivery.attempt,
+  outcome: outcome.kind,
+  // Of a success, the status says it all.
+  ...(outcome.kind === "delivered" ? {} : { message: outcome.message }),
+  ...(outcome.status === undefined ? {} : { status: outcome.status }),
+  duration_ms: durationMs,
+  state: delivery.state,
+  ...(delivery.next === undefined ? {} : { next: delivery.next }),
+  ...(outcome.request === undefined ? {} : { request: outcome.request }),
+  ...(outcome.response === undefined ? {} : { response: outcome.response }),
+  revision: delivery.revision,
+})
