@@ -12,8 +12,11 @@ import type { Delivery } from "../model/delivery.ts"
 import { httpOutcome } from "../model/http-outcome.ts"
 import type { Outcome } from "../model/outcome.ts"
 import type { HttpSender } from "./http.ts"
-import { masked } from "./mask.ts"
+import { masked, maskedText } from "./mask.ts"
 import { findTarget, prepare, type Prepared } from "./prepare.ts"
+
+/** Why a connection is paused whose secrets are not all there. */
+export const secretMissing = "secret_missing"
 
 export interface AttemptDependencies {
   readonly plan: () => Plan
@@ -33,8 +36,10 @@ export const makeAttempt = (dependencies: AttemptDependencies) => {
     if (Result.isFailure(target)) return target.failure
     const { connection } = target.success
     const resolved = settings(connection)
-    if (Result.isFailure(resolved))
-      return { kind: "auth_failed", permanent: true, message: resolved.failure } as Outcome
+    if (Result.isFailure(resolved)) {
+      // Not the delivery's fault: it waits, and goes out once the secret is set.
+      return { kind: "auth_failed", permanent: false, pause: secretMissing, message: resolved.failure } as Outcome
+    }
     const envelope =
       delivery.source === undefined ? carried : yield* Effect.promise(() => dependencies.event(delivery.source!))
     if (envelope === undefined) {
@@ -47,16 +52,18 @@ export const makeAttempt = (dependencies: AttemptDependencies) => {
     )
     if (Result.isFailure(prepared)) return prepared.failure
     const { action } = prepared.success
-    const outcome =
+    const sent =
       "request" in action
-        ? yield* sendRequest(action, prepared.success, connection)
-        : yield* action.run(prepared.success.input, prepared.success.context, host).pipe(
+        ? sendRequest(action, prepared.success, connection)
+        : action.run(prepared.success.input, prepared.success.context, host).pipe(
             Effect.timeoutOrElse({
               duration: connection.timeoutMs,
               orElse: () =>
                 Effect.succeed<Outcome>({ kind: "timeout", message: `no end within ${connection.timeoutMs} ms` }),
             }),
           )
+    // A bug's message may hold what the connector had in its hands.
+    const outcome = yield* caught(sent)
     return masked(outcome, connection.settings, resolved.success)
   })
 
@@ -71,24 +78,23 @@ export const makeAttempt = (dependencies: AttemptDependencies) => {
     } catch (cause) {
       return Effect.succeed(connectorBug(cause))
     }
+    const facts = { method: request.method, url: request.shown ?? request.url, bytes: lengthOf(request.body) }
     return Effect.map(sender.send(request, connection), (sent): Outcome => {
-      const outcome =
-        sent._tag === "Failure" ? sent.outcome : (action.outcome ?? httpOutcome)(sent.response, Date.now())
-      return {
-        ...outcome,
-        request: { method: request.method, url: request.shown ?? request.url, bytes: lengthOf(request.body) },
-        ...(sent._tag === "Answer" && sent.response.body !== ""
-          ? { response: sent.response.body.slice(0, limits.responseBodyKept) }
-          : {}),
-      }
+      if (sent._tag === "Failure") return { ...sent.outcome, request: facts }
+      const body = maskedText(sent.response.body, connection.settings, context.settings)
+      const outcome = (action.outcome ?? httpOutcome)({ ...sent.response, body }, Date.now())
+      const response = body === "" ? {} : { response: body.slice(0, limits.responseBodyKept) }
+      return { ...outcome, request: facts, ...response }
     })
   }
 
-  return (delivery: Delivery, carried: Uint8Array): Effect.Effect<Outcome> =>
-    Effect.catchCause(run(delivery, carried), (cause) =>
-      Cause.hasInterrupts(cause) ? Effect.interrupt : Effect.succeed(connectorBug(Cause.squash(cause))),
-    )
+  return (delivery: Delivery, carried: Uint8Array): Effect.Effect<Outcome> => caught(run(delivery, carried))
 }
+
+const caught = (attempt: Effect.Effect<Outcome>): Effect.Effect<Outcome> =>
+  Effect.catchCause(attempt, (cause) =>
+    Cause.hasInterrupts(cause) ? Effect.interrupt : Effect.succeed(connectorBug(Cause.squash(cause))),
+  )
 
 const lengthOf = (body: HttpRequest["body"]): number =>
   body === undefined ? 0 : typeof body === "string" ? Buffer.byteLength(body) : body.length

@@ -110,6 +110,9 @@ export class Gate {
       const until = performance.now() + Math.min(outcome.retryAfterMs, limits.retryAfterMaxMs)
       this.#notBefore = Math.max(this.#notBefore, until)
     }
+    if (outcome.pause !== undefined) {
+      return this.#move({ type: "PAUSE" }, `${outcome.pause}: ${outcome.message}`, alert)
+    }
     if (outcome.kind === "delivered" && this.#tally === undefined && this.state === "closed") return
     const plan = this.#plan()
     this.#tally ??= new Tally()
