@@ -35,3 +35,25 @@ test("an open circuit is tried even when its timer fires early", () => {
   vi.advanceTimersByTime(20)
   expect(gate.state).toBe("halfOpen")
 })
+
+test("an outcome that lacks something pauses the connection, with its code first in the reason", () => {
+  const changes: Array<{ readonly to: string; readonly reason: string }> = []
+  const gate = new Gate({
+    settings: () => ({ concurrency: 64, circuit: false }),
+    mayRun: () => true,
+    onChange: (change) => void changes.push(change),
+    wake: () => {},
+  })
+  const outcome = {
+    kind: "auth_failed",
+    permanent: false,
+    pause: "secret_missing",
+    message: 'secret "A" is not set',
+  } as const
+  for (let i = 0; i < 3; i++) expect(gate.begin()).toBe(true)
+  for (let i = 0; i < 3; i++) gate.end(outcome, false)
+  expect(changes).toMatchObject([{ to: "paused", reason: 'secret_missing: secret "A" is not set' }])
+  expect(gate.begin()).toBe(false)
+  gate.apply({ state: "closed", reason: "what was missing is there", at: 0, by: "vault" })
+  expect(gate.begin()).toBe(true)
+})
