@@ -6,14 +6,14 @@ import * as Effect from "effect/Effect"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Result from "effect/Result"
-import { allows, type Identity, Keys, type Scope } from "../accounts/keys.ts"
+import { Keys, type Scope } from "../accounts/keys.ts"
 import { CurrentPlan } from "../config/current-plan.ts"
 import { limits } from "../config/defaults.ts"
-import type { ConnectionPlan, WorkspacePlan } from "../config/plan.ts"
+import type { ConnectionPlan } from "../config/plan.ts"
 import { ConnectionStates, ConnectionSwitch } from "../log/connections.ts"
 import { shownState, switched, type ConnectionState } from "../model/connection-state.ts"
 import type { LogUnavailable } from "../model/errors.ts"
-import { authenticate } from "./authenticate.ts"
+import { findWorkspace } from "./authenticate.ts"
 import { readBody } from "./body.ts"
 import { parseJson } from "./json.ts"
 import { type Problem, problem, problemResponse } from "./problem.ts"
@@ -23,11 +23,6 @@ type Response = HttpServerResponse.HttpServerResponse
 interface Place {
   readonly workspace: string
   readonly connection: string
-}
-
-interface Found {
-  readonly identity: Identity
-  readonly workspace: WorkspacePlan
 }
 
 const stateNames: ReadonlyArray<string> = ["closed", "open", "paused"]
@@ -40,18 +35,8 @@ export const makeConnections = Effect.gen(function* () {
   const lever = yield* ConnectionSwitch
   const clock = yield* Clock.Clock
 
-  const find = (request: HttpServerRequest, scope: Scope, id: string): Result.Result<Found, Problem> => {
-    const identity = authenticate(keys, request.headers, scope)
-    if (Result.isFailure(identity)) return Result.fail(identity.failure)
-    // The same answer for a workspace that is another's and for one that is not there.
-    if (!allows(identity.success, scope, id)) {
-      return Result.fail(problem(403, `the key ${identity.success.name} may not ${scope} in that workspace`))
-    }
-    const workspace = current.get().workspaces.get(id)
-    return workspace === undefined
-      ? Result.fail(problem(404, "there is no such workspace: the config declares the workspaces"))
-      : Result.succeed({ identity: identity.success, workspace })
-  }
+  const find = (request: HttpServerRequest, scope: Scope, id: string) =>
+    findWorkspace(keys, current.get(), request.headers, scope, id)
 
   const findConnection = (request: HttpServerRequest, scope: Scope, { workspace, connection }: Place) =>
     Result.flatMap(find(request, scope, workspace), (found) => {

@@ -25,10 +25,12 @@ import type { EventLog } from "../log/event-log.ts"
 import { Unusable } from "../model/errors.ts"
 import type { Health } from "../observe/health.ts"
 import { ownReport, Reporting } from "../observe/report.ts"
+import type { Vault } from "../secrets/vault.ts"
 import { Api } from "./api.ts"
 import { makeConnections } from "./connections.ts"
 import { problem, problemResponse } from "./problem.ts"
 import { makePublisher } from "./publish.ts"
+import { makeSecrets } from "./secrets.ts"
 
 /** How often, while the server closes, connections that have become idle are closed. */
 const idleClosedEveryMs = 50
@@ -46,7 +48,7 @@ export const ingestLayer = (options: {
 }): Layer.Layer<
   IngestAddress,
   Unusable,
-  EventLog | Health | Keys | CurrentPlan | ConnectionStates | ConnectionSwitch
+  EventLog | Health | Keys | CurrentPlan | ConnectionStates | ConnectionSwitch | Vault
 > =>
   Layer.effect(
     IngestAddress,
@@ -115,6 +117,15 @@ const connections = HttpApiBuilder.group(Api, "connections", (handlers) =>
   ),
 )
 
+const secrets = HttpApiBuilder.group(Api, "secrets", (handlers) =>
+  Effect.map(makeSecrets, ({ list, set, remove }) =>
+    handlers
+      .handleRaw("list", ({ request, params }) => list(request, params))
+      .handleRaw("set", ({ request, params }) => set(request, params))
+      .handleRaw("remove", ({ request, params }) => remove(request, params)),
+  ),
+)
+
 const health = HttpApiBuilder.group(Api, "health", (handlers) =>
   Effect.gen(function* () {
     const reporting = yield* Reporting
@@ -137,7 +148,9 @@ const health = HttpApiBuilder.group(Api, "health", (handlers) =>
 )
 
 const routes = Layer.mergeAll(
-  HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(Layer.provide([events, connections, health])),
+  HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(
+    Layer.provide([events, connections, secrets, health]),
+  ),
   HttpApiScalar.layer(Api, { path: "/docs", scalar: { withDefaultFonts: false } }),
 )
 

@@ -10,6 +10,7 @@ import { Unusable } from "../../../src/model/errors.ts"
 import { Health } from "../../../src/observe/health.ts"
 import { makeMemoryCircuits } from "./memory-circuits.ts"
 import { makeMemoryLog } from "./memory-log.ts"
+import { makeMemoryVault } from "./memory-vault.ts"
 import { planOf, serve } from "./served.ts"
 
 const event = { type: "order.paid", workspace: "acme", payload: {} }
@@ -71,6 +72,8 @@ describe("the HTTP server", () => {
         "/api/v1/workspaces/{workspace}/connections/{connection}",
         "/api/v1/workspaces/{workspace}/connections/{connection}/pause",
         "/api/v1/workspaces/{workspace}/connections/{connection}/resume",
+        "/api/v1/workspaces/{workspace}/secrets",
+        "/api/v1/workspaces/{workspace}/secrets/{name}",
         "/healthz",
         "/readyz",
         "/metrics",
@@ -133,6 +136,7 @@ describe("the HTTP server", () => {
       const services = Layer.mergeAll(
         makeMemoryCircuits().layer,
         makeMemoryLog().layer,
+        makeMemoryVault().layer,
         Health.layer,
         Keys.layer({ keys: [] }),
       ).pipe(Layer.provideMerge(Layer.succeed(CurrentPlan, { get: () => planOf([]) })))
