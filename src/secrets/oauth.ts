@@ -53,20 +53,12 @@ export interface Granted extends Token {
   readonly scopes?: ReadonlyArray<string>
 }
 
-const apps = new WeakMap<object, App | undefined>()
-
 /**
  * The app of a connection; `undefined` when it proves itself in another way.
  *
  * @param settings the connection's, with secrets in place
  */
 export const appOf = (plan: ConnectionPlan, settings: unknown): App | undefined => {
-  if (typeof settings !== "object" || settings === null) return undefined
-  if (!apps.has(settings)) apps.set(settings, makeApp(plan, settings))
-  return apps.get(settings)
-}
-
-const makeApp = (plan: ConnectionPlan, settings: object): App | undefined => {
   const oauth = oauthOf(plan)
   if (oauth === undefined) return undefined
   const { auth } = settings as { readonly auth: OAuthSetting & { clientId: string; clientSecret: string } }
