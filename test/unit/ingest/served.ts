@@ -10,6 +10,7 @@ import { IngestAddress, ingestLayer } from "../../../src/ingest/server.ts"
 import type { ConnectionState } from "../../../src/model/connection-state.ts"
 import { Health } from "../../../src/observe/health.ts"
 import { makeMemoryCircuits } from "./memory-circuits.ts"
+import { noConsent } from "./no-consent.ts"
 import { makeMemoryLog, type MemoryLog } from "./memory-log.ts"
 
 export interface Answer {
@@ -82,9 +83,13 @@ export const serve = (keys: ReadonlyArray<KeyPlan> = []) =>
     let plan = planOf(["acme", "globex"], keys)
     const current = Layer.succeed(CurrentPlan, { get: () => plan })
     const { states, layer: circuits } = makeMemoryCircuits()
-    const services = Layer.mergeAll(circuits, log.layer, Health.layer, Keys.layer({ adminKey, keys: [] })).pipe(
-      Layer.provideMerge(current),
-    )
+    const services = Layer.mergeAll(
+      circuits,
+      noConsent,
+      log.layer,
+      Health.layer,
+      Keys.layer({ adminKey, keys: [] }),
+    ).pipe(Layer.provideMerge(current))
     const built = yield* Layer.build(ingestLayer({ host: "127.0.0.1", port: 0 }).pipe(Layer.provideMerge(services)))
     return yield* Effect.gen(function* () {
       const { url } = yield* IngestAddress

@@ -9,6 +9,7 @@ import { ingestLayer } from "../../../src/ingest/server.ts"
 import { Unusable } from "../../../src/model/errors.ts"
 import { Health } from "../../../src/observe/health.ts"
 import { makeMemoryCircuits } from "./memory-circuits.ts"
+import { noConsent } from "./no-consent.ts"
 import { makeMemoryLog } from "./memory-log.ts"
 import { planOf, serve } from "./served.ts"
 
@@ -131,6 +132,7 @@ describe("the HTTP server", () => {
       yield* Effect.addFinalizer(() => Effect.sync(() => other.close()))
       const { port } = other.address() as AddressInfo
       const services = Layer.mergeAll(
+        noConsent,
         makeMemoryCircuits().layer,
         makeMemoryLog().layer,
         Health.layer,
