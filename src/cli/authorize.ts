@@ -10,7 +10,6 @@ import type { ConnectionPlan } from "../config/plan.ts"
 import type { Settings } from "../config/settings.ts"
 import { makeHttpSender } from "../deliver/http.ts"
 import { connectedPage } from "../ingest/page.ts"
-import { ConnectionSwitch } from "../log/connections.ts"
 import { ensureTopology } from "../log/ensure.ts"
 import { connectionName } from "../model/connection-state.ts"
 import { Unusable } from "../model/errors.ts"
@@ -141,7 +140,7 @@ const appFor = Effect.fnUntraced(function* (plan: ConnectionPlan) {
 })
 
 const keep = Effect.fnUntraced(function* (plan: ConnectionPlan, app: App, granted: Granted) {
-  return yield* keepAuthorization(yield* Vault, yield* ConnectionSwitch, plan, app, granted, whoAmI())
+  return yield* keepAuthorization(yield* Vault, plan, app, granted, whoAmI())
 })
 
 const orUnusable = <A>(result: Result.Result<A, { readonly message: string } | string>) =>
@@ -200,14 +199,15 @@ export const findAuthorization = (settings: Settings, plan: ConnectionPlan) =>
       )
 
 /** Without tokens. */
-export const shownAuthorization = ({ authorizedAt, by, scopes, expiresAt }: Authorization) => ({
+export const shownAuthorization = ({ authorizedAt, by, scopes, expiresAt, refused }: Authorization) => ({
   authorized_at: new Date(authorizedAt).toISOString(),
   by,
   scopes,
   ...(expiresAt === undefined ? {} : { token_expires_at: new Date(expiresAt).toISOString() }),
+  ...(refused === undefined ? {} : { refused }),
 })
 
-export const authorizationLines = ({ authorizedAt, by, scopes, expiresAt, refreshToken }: Authorization) => [
+export const authorizationLines = ({ authorizedAt, by, scopes, expiresAt, refreshToken, refused }: Authorization) => [
   ["authorized", `${showTime(authorizedAt)} by ${by}`],
   ["scopes", scopes.join(" ")],
   [
@@ -216,4 +216,5 @@ export const authorizationLines = ({ authorizedAt, by, scopes, expiresAt, refres
       ? "good until the vendor refuses it"
       : `good until ${showTime(expiresAt)}${refreshToken === undefined ? "" : ", then refreshed"}`,
   ],
+  ...(refused === undefined ? [] : [["refused", refused]]),
 ]

@@ -190,6 +190,10 @@ export const limits = {
   vaultRemovedMs: 1 * hour,
   /** How often a record that others change too is decided anew before that is an error. */
   vaultTries: 20,
+  /** Records that a rotation seals anew at once. */
+  vaultRotating: 32,
+  /** A request that sets a secret: every character of it may be escaped. */
+  secretBodyBytes: 512 * kibibyte,
 
   // ── replicas ──
   /** A lease that is not renewed for this long is free: how soon the work of a replica that vanished can be taken over. */

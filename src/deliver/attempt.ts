@@ -14,6 +14,9 @@ import { aboutOf, connectorFault, shown, type Attempt, type Exchange } from "./e
 import { findTarget, prepare, requestFor, withToken, type Prepared, type Target } from "./prepare.ts"
 import { takeSteps, type Sent } from "./steps.ts"
 
+/** Why a connection is paused whose secrets are not all there. */
+export const secretMissing = "secret_missing"
+
 export interface AttemptDependencies {
   readonly plan: () => Plan
   /** A connection's settings with secrets in place of references, or why that cannot be. */

@@ -5,7 +5,6 @@
 import * as Effect from "effect/Effect"
 import { limits } from "../config/defaults.ts"
 import type { ConnectionPlan } from "../config/plan.ts"
-import type { ConnectionSwitch } from "../log/connections.ts"
 import { logTime } from "../log/log-time.ts"
 import type { Token } from "../model/auth.ts"
 import { connectionName, type ConnectionRef } from "../model/connection-state.ts"
@@ -25,9 +24,11 @@ export interface Authorization extends Token {
   /** When a person said yes, and who asked for it; for an app that needs nobody, when it was first let in. */
   readonly authorizedAt: number
   readonly by: string
+  /** What the vendor said when it refused it: nothing is tried with it by itself any more. */
+  readonly refused?: string
 }
 
-/** A connection that the runtime pauses for want of an authorization is paused for a reason that begins so. */
+/** Why a connection is paused that somebody has to authorize (again). */
 export const reauthorizationRequired = "oauth_reauthorization_required"
 
 export const refOf = ({ workspace, id }: ConnectionPlan): ConnectionRef => ({ workspace, connection: id })
@@ -78,22 +79,19 @@ export const authorizationOf = (
   }
 }
 
-/** Keeps what was just granted, whatever was there, and lets a connection go on that was paused for want of it. */
+/** Keeps what was just granted, whatever was there. A connection that was paused for want of it goes on by that (`deliver/mend.ts`). */
 export const keepAuthorization = Effect.fn("keepAuthorization")(function* (
   records: Records,
-  lever: ConnectionSwitch["Service"],
   connection: ConnectionPlan,
   app: App,
   granted: Granted,
   by: string,
 ) {
-  const ref = refOf(connection)
   const authorization = authorizationOf(app, granted, logTime(), undefined, by)
-  yield* Effect.catchTag(records.write(recordPlace(ref), JSON.stringify(authorization)), "VaultConflict", Effect.die)
-  yield* lever.change(ref, (before) =>
-    before?.state === "paused" && before.reason.startsWith(reauthorizationRequired)
-      ? { state: "closed", reason: "authorized", at: logTime(), by }
-      : undefined,
+  yield* Effect.catchTag(
+    records.write(recordPlace(refOf(connection)), JSON.stringify(authorization)),
+    "VaultConflict",
+    Effect.die,
   )
   return authorization
 })

@@ -12,12 +12,12 @@ import * as Result from "effect/Result"
 import { CurrentPlan } from "../config/current-plan.ts"
 import { limits } from "../config/defaults.ts"
 import type { ConnectionPlan } from "../config/plan.ts"
-import { ConnectionSwitch } from "../log/connections.ts"
 import { logTime } from "../log/log-time.ts"
 import { connectionName, type ConnectionRef } from "../model/connection-state.ts"
 import type { LogUnavailable, Unusable } from "../model/errors.ts"
 import { keepAuthorization, refOf, type Authorization, type Records } from "./authorization.ts"
 import { appOf, authorizeUrl, digest, exchangeCode, randomText, shown, type App, type Send } from "./oauth.ts"
+import { SettingsResolver } from "./settings-resolver.ts"
 import { Vault, type Place } from "./vault.ts"
 
 /** For whom a flow is begun, and where their browser goes in the end. */
@@ -93,21 +93,14 @@ export class Consent extends Context.Service<
     ) => Effect.Effect<Result.Result<Consented, Refused>, Failure>
   }
 >()("meshes/Consent") {
-  /** @param resolve puts secrets in place of a connection's references */
-  static readonly layer = (
-    send: Send,
-    resolve: (connection: ConnectionPlan) => Result.Result<unknown, string>,
-  ): Layer.Layer<Consent, never, Vault | ConnectionSwitch | CurrentPlan> =>
-    Layer.effect(Consent, makeConsent(send, resolve))
+  static readonly layer = (send: Send): Layer.Layer<Consent, never, Vault | CurrentPlan | SettingsResolver> =>
+    Layer.effect(Consent, makeConsent(send))
 }
 
-const makeConsent = Effect.fnUntraced(function* (
-  send: Send,
-  resolve: (connection: ConnectionPlan) => Result.Result<unknown, string>,
-) {
+const makeConsent = Effect.fnUntraced(function* (send: Send) {
   const records: Records = yield* Vault
-  const lever = yield* ConnectionSwitch
   const current = yield* CurrentPlan
+  const { resolve } = yield* SettingsResolver
 
   const offer = Effect.fnUntraced(function* ({ workspace, id }: ConnectionPlan, asked: Asked) {
     const session = newName(workspace)
@@ -165,7 +158,7 @@ const makeConsent = Effect.fnUntraced(function* (
     if (Result.isFailure(app)) return Result.fail(app.failure)
     const granted = yield* exchangeCode(send, app.success, { code, redirectUri, verifier })
     if (Result.isFailure(granted)) return Result.fail(`${granted.failure.message}. Begin again.`)
-    const authorization = yield* keepAuthorization(records, lever, connection, app.success, granted.success, by)
+    const authorization = yield* keepAuthorization(records, connection, app.success, granted.success, by)
     return Result.succeed<Consented>({
       connection: refOf(connection),
       authorization,

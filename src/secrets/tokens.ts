@@ -37,6 +37,8 @@ export class Tokens extends Context.Service<
     readonly get: (connection: ConnectionPlan, settings: unknown) => Effect.Effect<Fetched>
     /** A token in place of one that the vendor refuses. */
     readonly renew: (connection: ConnectionPlan, settings: unknown, refused: Token) => Effect.Effect<Fetched>
+    /** Whether there is an authorization that its vendor has not refused. */
+    readonly mayWork: (connection: ConnectionPlan) => boolean
   }
 >()("meshes/Tokens") {
   static readonly layer = (send: Send): Layer.Layer<Tokens, never, Vault> => Layer.effect(Tokens, makeTokens(send))
@@ -92,6 +94,11 @@ const makeTokens = Effect.fnUntraced(function* (send: Send) {
     return app === undefined ? Effect.succeed(noOAuth) : fetch({ connection, app, refused: refused.accessToken })
   }
 
+  const mayWork = (connection: ConnectionPlan): boolean => {
+    const text = Result.getOrUndefined(vault.get(recordPlace(refOf(connection))))
+    return text !== undefined && parse(nameOf(connection), text).authorization.refused === undefined
+  }
+
   const fetch = (wanted: Wanted): Effect.Effect<Fetched> =>
     Effect.promise(() => {
       const key = `${nameOf(wanted.connection)} ${wanted.refused ?? ""}`
@@ -113,8 +120,14 @@ const makeTokens = Effect.fnUntraced(function* (send: Send) {
     const until = performance.now() + limits.tokenWaitMs
     return Effect.gen(function* () {
       for (;;) {
-        const { settled, known } = settle(wanted, yield* vault.read(recordPlace(ref)))
-        if (settled !== undefined) return settled
+        const found = yield* vault.read(recordPlace(ref))
+        const { settled, known } = settle(wanted, found)
+        if (settled !== undefined) {
+          const noted = yield* noteRefusal(wanted, settled, known, found?.revision)
+          if (noted !== undefined) return noted
+          yield* word(vault, ref)
+          continue
+        }
         const pause = notBefore.get(nameOf(wanted.connection))
         const waitMs = pause === undefined ? 0 : pause.until - performance.now()
         if (waitMs > 0) return orStill(wanted, known, { ...pause!.problem, retryAfterMs: Math.ceil(waitMs) })
@@ -162,10 +175,21 @@ const makeTokens = Effect.fnUntraced(function* (send: Send) {
       notBefore.set(name, { until: performance.now() + wait, problem })
       return orStill(wanted, known, problem)
     }
-    // What was refused may be an authorization that a person has replaced meanwhile.
-    const after = yield* vault.read(place)
-    return (after?.revision ?? 0) === claimed ? Result.fail(problem) : undefined
+    return yield* noteRefusal(wanted, Result.fail(problem), known, claimed)
   })
+
+  /** So that all replicas know, whenever they begin. Gives nothing when the record has changed: a person has authorized again meanwhile. */
+  const noteRefusal = (wanted: Wanted, fetched: Fetched, known: Known | undefined, revision: number | undefined) => {
+    if (known === undefined || revision === undefined || Result.isSuccess(fetched)) return Effect.succeed(fetched)
+    if (fetched.failure.kind !== "reauthorize" || known.authorization.refused === fetched.failure.message) {
+      return Effect.succeed(fetched)
+    }
+    const text = JSON.stringify({ ...known.authorization, refused: fetched.failure.message } satisfies Authorization)
+    return Effect.map(
+      unlessChanged(vault.write(recordPlace(refOf(wanted.connection)), text, { after: revision })),
+      (written): Fetched | undefined => (written === undefined ? undefined : fetched),
+    )
+  }
 
   /** Before anybody uses it. A record that is there by then wins: a person has authorized again. */
   const store = (wanted: Wanted, next: Authorization, after: number): Effect.Effect<Fetched | undefined> => {
@@ -195,14 +219,14 @@ const makeTokens = Effect.fnUntraced(function* (send: Send) {
     if (canRefresh(authorization, app)) return { known }
     const what = authorization.accessToken === refused ? "the vendor refuses the token" : "the token has expired"
     const message = `${what}, and gave none to refresh it with: authorize again`
-    return { settled: Result.fail({ kind: "reauthorize", message }) }
+    return { settled: Result.fail({ kind: "reauthorize", message }), known }
   }
 
   // What a vendor has given is stored before the log is left.
   yield* Effect.addFinalizer(() =>
     Effect.promise(() => Promise.allSettled(underWay.values())).pipe(Effect.timeoutOption(limits.tokenLockMs)),
   )
-  return Tokens.of({ get, renew })
+  return Tokens.of({ get, renew, mayWork })
 })
 
 /** Gives nothing when somebody else has changed the record. */

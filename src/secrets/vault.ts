@@ -56,7 +56,7 @@ interface Records {
   ) => Effect.Effect<void, LogUnavailable | VaultConflict>
   /** What there is: when it was set, and the id of the key it is sealed under. */
   readonly list: (
-    kind: Place["kind"],
+    kind: Place["kind"] | "*",
     workspace?: string,
   ) => Effect.Effect<
     ReadonlyArray<{ readonly place: Place; readonly at: number; readonly key: string }>,

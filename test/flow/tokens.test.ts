@@ -16,7 +16,6 @@ import { limits } from "../../src/config/defaults.ts"
 import type { ConnectionPlan } from "../../src/config/plan.ts"
 import { makeHttpSender, type HttpSender } from "../../src/deliver/http.ts"
 import { Nats } from "../../src/log/connection.ts"
-import { ConnectionSwitch } from "../../src/log/connections.ts"
 import { ensureTopology } from "../../src/log/ensure.ts"
 import type { OAuth2, Token } from "../../src/model/auth.ts"
 import { Health } from "../../src/observe/health.ts"
@@ -97,15 +96,12 @@ const openReplica = async () => {
     Layer.unwrap(Effect.map(Sender, ({ send }) => Tokens.layer(send))).pipe(
       Layer.provideMerge(Layer.effect(Sender, makeHttpSender())),
       Layer.provideMerge(Vault.layer(ring)),
-      Layer.provideMerge(ConnectionSwitch.layer),
       Layer.provideMerge(Layer.effectDiscard(ensureTopology)),
       Layer.provideMerge(Nats.layer(nats.url)),
       Layer.provideMerge(Health.layer),
     ),
   )
-  const [tokens, vault, lever, { send }] = await runtime.runPromise(
-    Effect.all([Tokens, Vault, ConnectionSwitch, Sender]),
-  )
+  const [tokens, vault, { send }] = await runtime.runPromise(Effect.all([Tokens, Vault, Sender]))
   return {
     tokens,
     vault,
@@ -123,7 +119,7 @@ const openReplica = async () => {
       expect(back.searchParams.get("state")).toBe(state)
       const code = back.searchParams.get("code")!
       const granted = await runtime.runPromise(exchangeCode(send, app, { code, redirectUri, verifier }))
-      return runtime.runPromise(keepAuthorization(vault, lever, connection, app, Result.getOrThrow(granted), "cli:ada"))
+      return runtime.runPromise(keepAuthorization(vault, connection, app, Result.getOrThrow(granted), "cli:ada"))
     },
     run: runtime.runPromise,
     close: () => runtime.dispose(),

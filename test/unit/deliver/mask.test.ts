@@ -1,5 +1,5 @@
 import { expect, test } from "vitest"
-import { masked } from "../../../src/deliver/mask.ts"
+import { masked, maskedText } from "../../../src/deliver/mask.ts"
 import { secret } from "../../../src/index.ts"
 
 test("a secret is taken out of the address, the message and the answer that are kept", () => {
@@ -30,4 +30,16 @@ test("what holds no secret is kept as it is", () => {
     request: { method: "POST", url: "https://x/y", bytes: 1 },
   } as const
   expect(masked(outcome, { url: "https://x/y" }, { url: "https://x/y" })).toBe(outcome)
+})
+
+test("a secret is found in JSON, in a form and in Basic credentials, and before anything is cut off", () => {
+  const settings = { password: secret("PASSWORD") }
+  const resolved = { password: 'pa"ss wörd\n2' }
+  const masks = (text: string) => maskedText(text, settings, resolved)
+  expect(masks(JSON.stringify({ got: resolved.password }))).toBe('{"got":"***"}')
+  expect(masks(`p=${encodeURIComponent(resolved.password)}`)).toBe("p=***")
+  for (const user of ["a", "ab", "abc", "abcd"]) {
+    const basic = Buffer.from(`${user}:${resolved.password}:x`).toString("base64")
+    expect(masks(`Basic ${basic}`)).toMatch(/^Basic [^*]{0,8}\*\*\*[^*]{0,6}$/)
+  }
 })
