@@ -148,7 +148,7 @@ const previewOf = async (action: AnyAction, { input, context }: Prepared, about:
   if (!("steps" in action)) return printable(requestFor(action, { input, context }, about))
   let first: unknown = "nothing"
   const call: Call = (said) => {
-    first = { ...printable(completeRequest(said, about)), then: "more calls, by what it answers" }
+    first = { ...printable(completeRequest(said, about)), after: "more calls, by what it answers" }
     return new Promise(() => {})
   }
   // It is not known what the vendor would answer: the first call is all that can be shown.

@@ -58,7 +58,7 @@ export const OAuthField: Schema.Codec<"oauth" | OAuthSetting, "oauth" | OAuthSet
 export interface ConnectorInput<
   Settings extends Schema.Codec<any, any>,
   In extends { readonly [action: string]: unknown },
-  Maps extends { readonly [action: string]: { readonly map?: "required" | "optional" } },
+  Maps extends { readonly [action: string]: object },
   Default extends string,
 > extends Omit<
   ConnectorDefinition<Settings["Type"]>,
@@ -100,7 +100,7 @@ type MapOf<A> = A extends { readonly map: infer M extends "required" | "optional
 export const defineConnector = <
   Settings extends Schema.Codec<any, any>,
   In extends { readonly [action: string]: unknown },
-  const Maps extends { readonly [action: string]: { readonly map?: "required" | "optional" } },
+  const Maps extends { readonly [action: string]: object },
   const Default extends string = never,
 >(
   definition: ConnectorInput<Settings, In, Maps, Default>,

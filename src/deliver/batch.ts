@@ -10,6 +10,7 @@ import { completeRequest } from "../model/complete.ts"
 import type { BatchAction, BatchItem } from "../model/connector.ts"
 import { isPermanent, type Outcome } from "../model/outcome.ts"
 import { aboutOf, shown, type Attempt } from "./exchange.ts"
+import { answerOf } from "./steps.ts"
 import { requestFor, withToken, type Prepared } from "./prepare.ts"
 
 /** What an attempt came to. */
@@ -85,7 +86,7 @@ const callOnce = (action: Batch, places: ReadonlyArray<Place>, attempt: Attempt)
     (exchanged) => {
       const { response } = exchanged
       const alone = items.length === 1 && action.request !== undefined
-      const each = response === undefined || alone ? undefined : batch.outcomes?.(response, items, Date.now())
+      const each = response === undefined || alone ? undefined : batch.outcomes?.(answerOf(response), items, Date.now())
       const { outcome } = exchanged
       // An answer that tells of each is the vendor's at its best.
       const whole: Outcome =

@@ -119,7 +119,13 @@ export const shown = ({ outcome, request, response, token }: Exchanged, { connec
       ? {}
       : { response: response.body.slice(0, limits.responseBodyKept) }),
   }
-  return masked(whole, connection.settings, settings, token?.accessToken)
+  return masked(whole, connection.settings, settings, credentialsOf(request, token))
+}
+
+/** What a request was made with beside the secrets themselves: a token, and the form that they take in a header. */
+const credentialsOf = (request: HttpRequest | undefined, token: Token | undefined): ReadonlyArray<string> => {
+  const header = request?.headers["authorization"]?.split(" ").at(-1)
+  return [token?.accessToken, header].filter((one) => one !== undefined)
 }
 
 const lengthOf = (body: HttpRequest["body"]): number =>

@@ -13,11 +13,15 @@ const known = new WeakMap<object, ReadonlyArray<string>>()
 /**
  * @param settings the connection's, with references
  * @param resolved the same, with values
- * @param token of OAuth, if the attempt was made with one
+ * @param more that is not to be shown: what a request was made with
  */
-export const masked = (outcome: Outcome, settings: unknown, resolved: unknown, token?: string): Outcome => {
-  const fixed = secretsOf(settings, resolved)
-  const secrets = token === undefined ? fixed : [token, ...fixed]
+export const masked = (
+  outcome: Outcome,
+  settings: unknown,
+  resolved: unknown,
+  more: ReadonlyArray<string> = [],
+): Outcome => {
+  const secrets = [...more.filter(({ length }) => length >= maskedCharactersMin), ...secretsOf(settings, resolved)]
   if (secrets.length === 0) return outcome
   const { message, request, response } = outcome
   return {

@@ -233,7 +233,7 @@ export interface BatchAction<Settings, Input> extends ActionBase<Input> {
      * call as a whole. A call refused as a whole (`rejected`) is made again in halves, so that one bad input spoils no others.
      */
     readonly outcomes?: (
-      response: HttpResponse,
+      answer: Answer,
       items: ReadonlyArray<BatchItem<Settings, Input>>,
       now: number,
     ) => ReadonlyArray<Outcome> | undefined

@@ -14,7 +14,7 @@ const filesIn = (folder: string): ReadonlyArray<string> =>
     .map((entry) => relative(root, join(entry.parentPath, entry.name)))
 
 const sources = filesIn("src")
-const connectors = filesIn("connectors").filter((file) => !file.endsWith(".test.ts"))
+const connectors = filesIn("connectors").filter((file) => !/(?:\.test|\/cases)\.ts$/.test(file))
 const textOf = (file: string): string => readFileSync(join(root, file), "utf8")
 
 /** What a file imports, types included; relative ones as paths from the root. */

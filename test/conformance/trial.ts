@@ -1,0 +1,163 @@
+/**
+ * Makes an attempt over a connector as the runtime does, with a config that is checked, real HTTP, and a vendor that answers as a case says.
+ */
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import * as Scope from "effect/Scope"
+import { checkConfig } from "../../src/config/check.ts"
+import type { ConnectionPlan, Plan } from "../../src/config/plan.ts"
+import { resolveSecrets } from "../../src/config/secrets.ts"
+import { makeAttempt, type Sending } from "../../src/deliver/attempt.ts"
+import type { Attempted } from "../../src/deliver/batch.ts"
+import { makeExchange, type Exchange } from "../../src/deliver/exchange.ts"
+import { makeHttpSender } from "../../src/deliver/http.ts"
+import type { Connection, Token } from "../../src/index.ts"
+import { formatPath } from "../../src/model/errors.ts"
+import { compiler } from "../../src/transform/compiler.ts"
+import type { Reply } from "./cases.ts"
+
+export interface Arrived {
+  readonly method: string
+  readonly path: string
+  readonly headers: { readonly [name: string]: unknown }
+  readonly body: string
+}
+
+export interface Vendor {
+  readonly url: string
+  /** Requests since the last script. */
+  readonly arrived: ReadonlyArray<Arrived>
+  /** What it answers from now on, the last for all that come after; `undefined`: nothing, ever. */
+  readonly script: (replies: ReadonlyArray<Reply | ((request: Arrived) => Reply) | undefined>) => void
+  readonly close: () => Promise<void>
+}
+
+const transport = new Set(["host", "connection", "content-length", "user-agent"])
+
+export const startVendor = async (): Promise<Vendor> => {
+  let arrived: Array<Arrived> = []
+  let replies: ReadonlyArray<Reply | ((request: Arrived) => Reply) | undefined> = []
+  const server = createServer((request, response) => {
+    const chunks: Array<Buffer> = []
+    request.on("data", (chunk: Buffer) => chunks.push(chunk))
+    request.on("end", () => {
+      const headers = Object.fromEntries(Object.entries(request.headers).filter(([name]) => !transport.has(name)))
+      const one = { method: request.method!, path: request.url!, headers, body: Buffer.concat(chunks).toString() }
+      arrived.push(one)
+      const said = replies[Math.min(arrived.length, replies.length) - 1]
+      if (said === undefined) return
+      const { status, headers: more = {}, body } = typeof said === "function" ? said(one) : said
+      const json = body !== undefined && typeof body !== "string"
+      response.writeHead(status, { ...(json ? { "content-type": "application/json" } : {}), ...more })
+      response.end(json ? JSON.stringify(body) : body)
+    })
+  })
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening))
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    get arrived() {
+      return arrived
+    },
+    script: (next) => {
+      arrived = []
+      replies = next
+    },
+    close: async () => {
+      server.closeAllConnections()
+      await new Promise((closed) => server.close(closed))
+    },
+  }
+}
+
+/** A config with one connection and a rule for each of its actions, which takes the payload for the input. */
+export const planFor = (connection: Connection): Result.Result<Plan, ReadonlyArray<string>> => {
+  const withTimeout = {
+    ...connection,
+    options: { timeout: "2 seconds", allowPrivateNetwork: true, ...connection.options },
+  }
+  const rules = Object.fromEntries(
+    Object.keys(connection.connector.actions).map((action) => [
+      action.replaceAll(".", "-"),
+      { on: "x", actions: [{ connection: "c", action, map: "payload.input" }] },
+    ]),
+  )
+  return Result.mapError(
+    checkConfig({ workspaces: { acme: { connections: { c: withTimeout }, rules } } }, compiler),
+    (issues) => issues.map(({ path, message }) => `${formatPath(path)}: ${message}`),
+  )
+}
+
+export interface Trial {
+  readonly attempt: (action: string, inputs: ReadonlyArray<unknown>, timeoutMs?: number) => Promise<Attempted>
+  readonly exchange: Exchange
+  readonly connection: ConnectionPlan
+  readonly settings: unknown
+  readonly close: () => Promise<void>
+}
+
+export const makeTrial = async (
+  given: Connection,
+  secrets: { readonly [name: string]: string },
+  token?: Token,
+): Promise<Trial> => {
+  const plan = Result.getOrThrowWith(planFor(given), (issues) => new Error(issues.join("\n")))
+  const connection = plan.workspaces.get("acme")!.connections.get("c")!
+  const settings = Result.getOrThrowWith(
+    resolveSecrets(connection.settings, secrets),
+    (missing) => new Error(missing.map(({ message }) => message).join("\n")),
+  )
+  const scope = Scope.makeUnsafe()
+  const sender = await Effect.runPromise(Scope.provide(makeHttpSender(), scope))
+  const without = (message: string) => Result.fail({ kind: "auth_failed" as const, message })
+  const exchange = makeExchange(sender, {
+    token: () => Effect.succeed(token === undefined ? without("no token") : Result.succeed(token)),
+    renew: () => Effect.succeed(without("the token was refused")),
+  })
+  let bound: number | undefined
+  const attempt = makeAttempt({
+    plan: () => plan,
+    settings: () => Result.succeed(settings),
+    exchange: (options) =>
+      exchange(bound === undefined ? options : { ...options, connection: { ...options.connection, timeoutMs: bound } }),
+    host: { nats: () => Effect.die("not here"), print: () => Effect.void },
+    event: async () => undefined,
+  })
+  return {
+    exchange,
+    connection,
+    settings,
+    attempt: (action, inputs, timeoutMs) => {
+      bound = timeoutMs
+      return Effect.runPromise(attempt(inputs.map((input, i) => sendingOf(action, input, i + 1))))
+    },
+    close: () => Effect.runPromise(Scope.close(scope, { _tag: "Success", value: undefined } as never)),
+  }
+}
+
+/** Everything about a delivery that a request may hold is fixed. */
+export const sendingOf = (action: string, input: unknown, number: number): Sending => ({
+  delivery: {
+    id: `dlv_${number}`,
+    event: `evt_${number}`,
+    type: "lead.created",
+    workspace: "acme",
+    rule: action.replaceAll(".", "-"),
+    action: 0,
+    connection: "c",
+    revision: "0",
+    created: 0,
+    state: "pending",
+    attempt: 0,
+  },
+  event: Buffer.from(
+    JSON.stringify({
+      id: `evt_${number}`,
+      type: "lead.created",
+      workspace: "acme",
+      time: "2026-01-31T09:30:00.000Z",
+      payload: { ...(input === undefined ? {} : { input }) },
+    }),
+  ),
+})
