@@ -240,7 +240,7 @@ test("a grant that was revoked at the vendor asks for a person; a vendor that fa
   const replica = await openReplica()
   const connection = connectionOf("revoked")
   const first = await replica.authorize(connection)
-  await vendor.revokeAll()
+  await vendor.revoke(first.accessToken)
   expect(problem(await replica.renew(connection, first))).toMatchObject({
     kind: "reauthorize",
     message: expect.stringContaining("invalid_grant"),

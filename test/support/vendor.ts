@@ -24,8 +24,10 @@ export interface Vendor {
   readonly live: (seconds: number) => void
   /** Holds what comes to the token address until it is let go. Gives how many wait there, and how to let them go. */
   readonly hold: () => { readonly waiting: () => number; readonly release: () => void }
-  /** Ends all grants, as an administrator of the vendor's would. */
-  readonly revokeAll: () => Promise<void>
+  /** Ends the grant that an access token is of, as its person could at the vendor. */
+  readonly revoke: (accessToken: string) => Promise<void>
+  /** Takes an access token no longer; the grant goes on. */
+  readonly forget: (accessToken: string) => Promise<void>
   /** Every code and token that was ever given. */
   readonly given: () => ReadonlyArray<string>
   readonly until: (enough: () => boolean) => Promise<void>
@@ -43,7 +45,6 @@ export const startVendor = async ({ redirectUris, clientAuth }: VendorOptions): 
   const grants: Array<string> = []
   const calls: Array<Call> = []
   const given = new Set<string>()
-  const grantIds = new Set<string>()
   const waiting = new Set<() => void>()
   const gates: Array<Promise<void>> = []
   let held = 0
@@ -62,6 +63,8 @@ export const startVendor = async ({ redirectUris, clientAuth }: VendorOptions): 
       look()
       await gates[0]
       held--
+      // Whoever asked is gone: nothing has come of it.
+      if (request.socket.destroyed) return
     }
     return provider.callback()(request, response)
   }
@@ -87,9 +90,7 @@ export const startVendor = async ({ redirectUris, clientAuth }: VendorOptions): 
     }
     const grant = new provider.Grant({ accountId: session.accountId, clientId: params.client_id })
     grant.addOIDCScope(params.scope)
-    const grantId: string = await grant.save()
-    grantIds.add(grantId)
-    return provider.interactionFinished(request, response, { consent: { grantId } })
+    return provider.interactionFinished(request, response, { consent: { grantId: await grant.save() } })
   }
 
   const server = createServer((request, response) => {
@@ -157,14 +158,14 @@ export const startVendor = async ({ redirectUris, clientAuth }: VendorOptions): 
         },
       }
     },
-    revokeAll: async () => {
-      for (const id of grantIds) {
-        for (const model of ["AccessToken", "RefreshToken", "AuthorizationCode"]) {
-          await provider[model].revokeByGrantId(id)
-        }
-        await (await provider.Grant.find(id))?.destroy()
+    revoke: async (accessToken) => {
+      const { grantId } = await provider.AccessToken.find(accessToken)
+      for (const model of ["AccessToken", "RefreshToken", "AuthorizationCode"]) {
+        await provider[model].revokeByGrantId(grantId)
       }
+      await (await provider.Grant.find(grantId)).destroy()
     },
+    forget: async (accessToken) => (await provider.AccessToken.find(accessToken)).destroy(),
     given: () => [...given],
     until: (enough) =>
       new Promise((done) => {
