@@ -255,6 +255,8 @@ export const limits = {
   tokenFieldCharacters: 2000,
   /** What is shown of a vendor's error. */
   vendorWordsCharacters: 200,
+  /** What the button of a link's page sends. */
+  linkBodyBytes: 4 * kibibyte,
   /** From beginning an authorization to its end. */
   authorizationMs: 10 * minute,
 

@@ -56,14 +56,12 @@ export const makeOAuth = Effect.gen(function* () {
     const asked = { by: `key:${identity.name}`, ...(returnTo === undefined ? {} : { returnTo }) }
     if (!wantsPage(request)) {
       const ends = linkEnds()
-      return yield* Effect.map(consent.offer(plan, asked), (session) =>
-        HttpServerResponse.jsonUnsafe(
-          {
-            url: `${address.url()}${oauthPaths.begin}?session=${encodeURIComponent(session)}`,
-            expires_at: new Date(ends).toISOString(),
-          },
-          { headers: { "cache-control": "no-store" } },
-        ),
+      const session = yield* consent.offer(plan, asked)
+      if (Result.isFailure(session)) return problemResponse(problem(400, session.failure))
+      const url = `${address.url()}${oauthPaths.begin}?session=${encodeURIComponent(session.success)}`
+      return HttpServerResponse.jsonUnsafe(
+        { url, expires_at: new Date(ends).toISOString() },
+        { headers: { "cache-control": "no-store" } },
       )
     }
     return yield* Effect.map(consent.begin(plan, asked, redirectUri()), (begun) =>
@@ -94,7 +92,7 @@ export const makeOAuth = Effect.gen(function* () {
         paragraphs: ["Open the link itself, and use the button on its page."],
       })
     }
-    const body = yield* readBody(request, limits.pauseBodyBytes)
+    const body = yield* readBody(request, limits.linkBodyBytes)
     const session = Result.isFailure(body) ? null : new URLSearchParams(body.success.toString()).get("session")
     const begun = yield* consent.take(session ?? "", redirectUri())
     return Result.isFailure(begun)

@@ -75,7 +75,7 @@ export class Consent extends Context.Service<
   Consent,
   {
     /** Makes a link's secret. Whoever opens the link first is the one who is asked. */
-    readonly offer: (connection: ConnectionPlan, asked: Asked) => Effect.Effect<string, Failure>
+    readonly offer: (connection: ConnectionPlan, asked: Asked) => Effect.Effect<Result.Result<string, Refused>, Failure>
     /** What a link is for; it stays good. */
     readonly look: (session: string) => Effect.Effect<Result.Result<Asked & ConnectionRef, Refused>, Failure>
     /** Opens a link, once. */
@@ -102,10 +102,13 @@ const makeConsent = Effect.fnUntraced(function* (send: Send) {
   const current = yield* CurrentPlan
   const { resolve } = yield* SettingsResolver
 
-  const offer = Effect.fnUntraced(function* ({ workspace, id }: ConnectionPlan, asked: Asked) {
-    const session = newName(workspace)
-    yield* write(records, session, { ...asked, step: "offered", connection: id })
-    return session
+  const offer = Effect.fnUntraced(function* (connection: ConnectionPlan, asked: Asked) {
+    // What cannot be begun is told to whoever asks for the link, not to the person who opens it.
+    const app = appFor(connection)
+    if (Result.isFailure(app)) return Result.fail(app.failure)
+    const session = newName(connection.workspace)
+    yield* write(records, session, { ...asked, step: "offered", connection: connection.id })
+    return Result.succeed(session)
   })
 
   const look = Effect.fnUntraced(function* (session: string) {

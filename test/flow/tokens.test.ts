@@ -91,9 +91,11 @@ const connectionOf = (id: string, more: Partial<OAuth2> = {}): ConnectionPlan =>
 class Sender extends Context.Service<Sender, HttpSender>()("test/Sender") {}
 
 /** A replica: a vault and tokens over a connection to NATS of its own. */
-const openReplica = async () => {
+const openReplica = async (sees: (vault: Vault["Service"]) => Vault["Service"] = (vault) => vault) => {
+  const seen = Layer.effect(Vault, Effect.map(Vault, sees))
   const runtime = ManagedRuntime.make(
     Layer.unwrap(Effect.map(Sender, ({ send }) => Tokens.layer(send))).pipe(
+      Layer.provide(seen),
       Layer.provideMerge(Layer.effect(Sender, makeHttpSender())),
       Layer.provideMerge(Vault.layer(ring)),
       Layer.provideMerge(Layer.effectDiscard(ensureTopology)),
@@ -199,6 +201,42 @@ test("two replicas and many callers that need a new token at the same instant ca
   expect(await call({ accessToken: tokens[0]!, kept: {} })).toBe(200)
   await one.close()
   await other.close()
+})
+
+test("however often replicas need new tokens at once, each refresh token is used once", async () => {
+  const replicas = [await openReplica(), await openReplica(), await openReplica()]
+  const connection = connectionOf("rounds")
+  const grants = asked()
+  let token: Token = await replicas[0]!.authorize(connection)
+  const rounds = 20
+  for (let round = 0; round < rounds; round++) {
+    const renewed = await Promise.all(replicas.map((replica) => replica.renew(connection, token)))
+    token = good(renewed[round % replicas.length]!)
+    expect(renewed.map((one) => good(one).accessToken)).toEqual(replicas.map(() => token.accessToken))
+  }
+  expect(grants()).toEqual(["authorization_code", ...Array.from({ length: rounds }, () => "refresh_token")])
+  expect(await call(token)).toBe(200)
+  await Promise.all(replicas.map((replica) => replica.close()))
+})
+
+test("a replica that still reads an older record than the last one asks the vendor for nothing with it", async () => {
+  const fresh = await openReplica()
+  const connection = connectionOf("stale")
+  const first = await fresh.authorize(connection)
+  const before = await fresh.run(fresh.vault.read(recordPlace(refOf(connection))))
+  const second = good(await fresh.renew(connection, first))
+  const grants = asked()
+  let reads = 0
+  // As from a follower of the log's leader that has not caught up.
+  const stale = await openReplica((vault) => ({
+    ...vault,
+    read: (place) => (place.kind === "token" && reads++ < 4 ? Effect.succeed(before) : vault.read(place)),
+  }))
+  expect(good(await stale.renew(connection, first))).toEqual(second)
+  expect(grants()).toEqual([])
+  expect(await call(second)).toBe(200)
+  await fresh.close()
+  await stale.close()
 })
 
 test("a replica that dies while it refreshes is waited for until its lock is gone; then another refreshes", async () => {
