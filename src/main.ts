@@ -10,7 +10,9 @@ import { limits } from "./config/defaults.ts"
 import type { KeyPlan, Plan } from "./config/plan.ts"
 import type { Settings } from "./config/settings.ts"
 import { Committer } from "./deliver/commit.ts"
+import { credentialsLayer } from "./deliver/credentials.ts"
 import { delivererLayer, Printer } from "./deliver/deliverer.ts"
+import { Exchanges } from "./deliver/exchange.ts"
 import { makeHttpSender } from "./deliver/http.ts"
 import { IngestAddress, ingestLayer } from "./ingest/server.ts"
 import { ConnectionStates, ConnectionSwitch } from "./log/connections.ts"
@@ -63,6 +65,8 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
       const url = settings.natsUrl ?? (yield* embedded(options)).url
       const generated = settings.adminKey === undefined && options.keys.length === 0 ? generateKey() : undefined
       const stages = Layer.mergeAll(routerLayer, delivererLayer, ingestLayer(settings)).pipe(
+        Layer.provideMerge(Exchanges.layer),
+        Layer.provideMerge(credentialsLayer),
         Layer.provideMerge(oauthLayer),
         Layer.provideMerge(Layer.mergeAll(Committer.layer, SettingsResolver.layer(options.env))),
         Layer.provideMerge(

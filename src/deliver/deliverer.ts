@@ -21,7 +21,6 @@ import { Work } from "../log/work.ts"
 import { changeOf, type ConnectionRef, type ConnectionState } from "../model/connection-state.ts"
 import { LogUnavailable } from "../model/errors.ts"
 import type { Delivery } from "../model/delivery.ts"
-import type { Outcome } from "../model/outcome.ts"
 import type { ConnectionRecord, DeliveryAttempted } from "../model/record.ts"
 import { Health } from "../observe/health.ts"
 import { attemptOutcomes, attemptSeconds, circuitChanges, deliveriesDead } from "../observe/metrics.ts"
@@ -32,11 +31,9 @@ import { Vault } from "../secrets/vault.ts"
 import { makeAttempt, secretMissing } from "./attempt.ts"
 import type { CircuitStateName } from "./circuit.ts"
 import { Committer } from "./commit.ts"
-import { credentialsOf } from "./credentials.ts"
 import type { Change, GateSettings } from "./gate.ts"
-import { makeExchange } from "./exchange.ts"
+import { Exchanges } from "./exchange.ts"
 import type { Form } from "./gather.ts"
-import { makeHttpSender } from "./http.ts"
 import { makeMender, runtime, type Mender } from "./mend.ts"
 import { findTarget } from "./prepare.ts"
 import { Shard } from "./shard.ts"
@@ -57,15 +54,15 @@ export const delivererLayer = Layer.effectDiscard(
     const tokens = yield* Tokens
     const printer = yield* Printer
     const elsewhere = yield* NatsElsewhere
-    const sender = yield* makeHttpSender()
+    const exchange = yield* Exchanges
     const attempts = yield* FiberSet.make<void>()
     const run = yield* FiberSet.runtime(attempts)()
     const context = yield* Effect.context<never>()
 
     const attempt = makeAttempt({
       plan: current.get,
-      settings: (connection) => Result.mapError(resolver.resolve(connection), lacksSecret),
-      exchange: makeExchange(sender, credentialsOf(tokens)),
+      settings: resolver.resolve,
+      exchange,
       host: { nats: elsewhere.publish, print: (line) => Effect.sync(() => printer.print(line)) },
       event: work.event,
     })
@@ -181,14 +178,6 @@ const formOf = (plan: Plan, delivery: Delivery): Form | undefined => {
   const { size = action.batch.max, waitMs } = connection.batch
   return { action: rule.action, size: Math.min(size, action.batch.max, limits.batchSizeMax), waitMs }
 }
-
-/** Not the delivery's fault: it waits, and goes out once the secret is set. */
-const lacksSecret = (message: string): Outcome => ({
-  kind: "auth_failed",
-  permanent: false,
-  pause: secretMissing,
-  message,
-})
 
 const observe = (record: DeliveryAttempted, context: Context.Context<never>): void => {
   attemptSeconds.updateUnsafe(record.duration_ms / 1000, context)

@@ -3,7 +3,6 @@
  * destination may repeat in its answer what it was sent.
  */
 import { isSecretRef } from "../config/secrets.ts"
-import type { Outcome } from "../model/outcome.ts"
 
 /** Shorter values would be found in words that are no secrets. */
 export const maskedCharactersMin = 6
@@ -11,30 +10,19 @@ export const maskedCharactersMin = 6
 const known = new WeakMap<object, ReadonlyArray<string>>()
 
 /**
+ * The text without secrets. Before anything is cut off it: half a secret would no longer be found.
+ *
  * @param settings the connection's, with references
  * @param resolved the same, with values
  * @param more that is not to be shown: what a request was made with
  */
-export const masked = (
-  outcome: Outcome,
+export const maskedText = (
+  text: string,
   settings: unknown,
   resolved: unknown,
   more: ReadonlyArray<string> = [],
-): Outcome => {
-  const secrets = [...more.filter(({ length }) => length >= maskedCharactersMin), ...secretsOf(settings, resolved)]
-  if (secrets.length === 0) return outcome
-  const { message, request, response } = outcome
-  return {
-    ...outcome,
-    message: mask(message, secrets),
-    ...(request === undefined ? {} : { request: { ...request, url: mask(request.url, secrets) } }),
-    ...(response === undefined ? {} : { response: mask(response, secrets) }),
-  }
-}
-
-/** The same for a text, before anything is cut off it: half a secret would no longer be found. */
-export const maskedText = (text: string, settings: unknown, resolved: unknown): string =>
-  mask(text, secretsOf(settings, resolved))
+): string =>
+  mask(text, [...more.filter(({ length }) => length >= maskedCharactersMin), ...secretsOf(settings, resolved)])
 
 const mask = (text: string, secrets: ReadonlyArray<string>): string => {
   let out = text
