@@ -12,6 +12,7 @@ import * as Schema from "effect/Schema"
 import { limits } from "../config/defaults.ts"
 import { batchedType, structuredType } from "../model/cloudevents.ts"
 import { eventIdPattern, eventTypePattern, resourcePattern, workspacePattern } from "../model/ids.ts"
+import { secretNamePattern } from "../model/secret-ref.ts"
 import { oauthPaths } from "./page.ts"
 import { type ProblemStatus, titles } from "./problem.ts"
 
@@ -204,7 +205,7 @@ const askProblems = [
   problemAt(400, "Malformed: a wrong value."),
   problemAt(401, "No key, or one that is not known."),
   problemAt(403, "The key may not do that there."),
-  problemAt(404, "There is no such workspace or connection."),
+  problemAt(404, "There is no such workspace, connection or secret."),
   problemAt(413, "The body is too large."),
   problemAt(500, "A bug of the server's."),
   problemAt(503, "The log does not answer now."),
@@ -304,6 +305,52 @@ export class OAuthApi extends HttpApiGroup.make("oauth")
   )
   .annotateMerge(OpenApi.annotations({ title: "OAuth" })) {}
 
+const SecretRecord = Schema.Struct({
+  name: Schema.String,
+  workspace: Schema.String,
+  at: time.annotate({ description: "When it was set." }),
+  key: Schema.String.annotate({ description: "The id of the key of the ring that it is sealed under." }),
+}).annotate({ identifier: "Secret", description: "That it is set. Its value is never shown." })
+
+const secretParams = Schema.Struct({
+  workspace: Schema.String,
+  // Checked by the handler, which says what is wrong with it.
+  name: Schema.String.annotate({ description: `As in \`secret("NAME")\` of the config: ${secretNamePattern.source}` }),
+})
+const SecretInput = Schema.Struct({
+  value: Schema.String.annotate({ description: `Not empty, at most ${limits.secretBytes} bytes.` }),
+}).annotate({ identifier: "SecretInput" })
+
+export class SecretsApi extends HttpApiGroup.make("secrets")
+  .add(
+    HttpApiEndpoint.get("list", "/api/v1/workspaces/:workspace/secrets", {
+      params: workspaceParams,
+      success: Schema.Struct({ count: Schema.Int, records: Schema.Array(SecretRecord) }),
+      error: askProblems,
+    }).annotateMerge(
+      OpenApi.annotations({ summary: "List the secrets of a workspace", description: "Names, never values." }),
+    ),
+    HttpApiEndpoint.put("set", "/api/v1/workspaces/:workspace/secrets/:name", {
+      params: secretParams,
+      payload: SecretInput,
+      success: HttpApiSchema.NoContent,
+      error: askProblems,
+    }).annotateMerge(
+      OpenApi.annotations({
+        summary: "Set a secret",
+        description:
+          "It is sealed in the vault, used from then on, and never shown again. Connections that were paused for want of it go on. " +
+          "503 without a key ring (`MESHES_SECRET_KEYS`).",
+      }),
+    ),
+    HttpApiEndpoint.delete("remove", "/api/v1/workspaces/:workspace/secrets/:name", {
+      params: secretParams,
+      success: HttpApiSchema.NoContent,
+      error: askProblems,
+    }).annotateMerge(OpenApi.annotations({ summary: "Remove a secret" })),
+  )
+  .annotateMerge(OpenApi.annotations({ title: "Secrets", description: "For keys with the scope `admin`." })) {}
+
 const idempotencyKey = {
   name: "Idempotency-Key",
   in: "header",
@@ -327,7 +374,7 @@ const withHeaders = (spec: Record<string, any>): Record<string, any> => {
   for (const path of Object.keys(spec.paths).filter((one) => one.startsWith("/api/v1/workspaces/"))) {
     for (const operation of Object.values<any>(spec.paths[path])) {
       operation.security = [{ key: [] }]
-      if (operation.requestBody !== undefined) operation.requestBody.required = false
+      if (operation.requestBody !== undefined) operation.requestBody.required = !path.endsWith("/pause")
     }
   }
   return { ...spec, components: { ...spec.components, securitySchemes } }
@@ -337,6 +384,7 @@ export class Api extends HttpApi.make("meshes")
   .add(EventsApi)
   .add(ConnectionsApi)
   .add(OAuthApi)
+  .add(SecretsApi)
   .add(HealthApi)
   .annotateMerge(
     OpenApi.annotations({

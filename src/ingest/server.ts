@@ -26,11 +26,13 @@ import { Unusable } from "../model/errors.ts"
 import type { Health } from "../observe/health.ts"
 import { ownReport, Reporting } from "../observe/report.ts"
 import type { Consent } from "../secrets/consent.ts"
+import type { Vault } from "../secrets/vault.ts"
 import { Api } from "./api.ts"
 import { makeConnections } from "./connections.ts"
 import { makeOAuth, PublicAddress } from "./oauth.ts"
 import { problem, problemResponse } from "./problem.ts"
 import { makePublisher } from "./publish.ts"
+import { makeSecrets } from "./secrets.ts"
 
 /** How often, while the server closes, connections that have become idle are closed. */
 const idleClosedEveryMs = 50
@@ -53,7 +55,7 @@ export const ingestLayer = (options: {
 }): Layer.Layer<
   IngestAddress,
   Unusable,
-  EventLog | Health | Keys | CurrentPlan | ConnectionStates | ConnectionSwitch | Consent
+  EventLog | Health | Keys | CurrentPlan | ConnectionStates | ConnectionSwitch | Consent | Vault
 > =>
   Layer.effect(
     IngestAddress,
@@ -135,6 +137,15 @@ const oauth = HttpApiBuilder.group(Api, "oauth", (handlers) =>
   ),
 )
 
+const secrets = HttpApiBuilder.group(Api, "secrets", (handlers) =>
+  Effect.map(makeSecrets, ({ list, set, remove }) =>
+    handlers
+      .handleRaw("list", ({ request, params }) => list(request, params))
+      .handleRaw("set", ({ request, params }) => set(request, params))
+      .handleRaw("remove", ({ request, params }) => remove(request, params)),
+  ),
+)
+
 const health = HttpApiBuilder.group(Api, "health", (handlers) =>
   Effect.gen(function* () {
     const reporting = yield* Reporting
@@ -157,7 +168,9 @@ const health = HttpApiBuilder.group(Api, "health", (handlers) =>
 )
 
 const routes = Layer.mergeAll(
-  HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(Layer.provide([events, connections, oauth, health])),
+  HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(
+    Layer.provide([events, connections, oauth, secrets, health]),
+  ),
   HttpApiScalar.layer(Api, { path: "/docs", scalar: { withDefaultFonts: false } }),
 )
 

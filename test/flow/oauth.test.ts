@@ -358,7 +358,7 @@ test("a replica that is killed while it refreshes is replaced by the other, and 
   await untilTaken("in trouble")
   await runtime.start()
   expect((await stateOf("crash")).state).toBe("closed")
-})
+}, 120_000)
 
 test("no code, token or secret is in the log's files, and none in what the processes print", async () => {
   await authorizeByCommand("sealed")

@@ -12,6 +12,7 @@ import { Health } from "../../../src/observe/health.ts"
 import { makeMemoryCircuits } from "./memory-circuits.ts"
 import { noConsent } from "./no-consent.ts"
 import { makeMemoryLog, type MemoryLog } from "./memory-log.ts"
+import { makeMemoryVault } from "./memory-vault.ts"
 
 export interface Answer {
   readonly status: number
@@ -33,6 +34,7 @@ export interface Served {
   readonly log: MemoryLog
   /** States of circuits, as `<workspace>/<connection>`. */
   readonly states: Map<string, ConnectionState>
+  readonly vault: ReturnType<typeof makeMemoryVault>
   readonly health: Health["Service"]
   readonly setPlan: (plan: Plan) => void
   /** A string or bytes are sent as they are, anything else as JSON. */
@@ -83,10 +85,12 @@ export const serve = (keys: ReadonlyArray<KeyPlan> = []) =>
     let plan = planOf(["acme", "globex"], keys)
     const current = Layer.succeed(CurrentPlan, { get: () => plan })
     const { states, layer: circuits } = makeMemoryCircuits()
+    const vault = makeMemoryVault()
     const services = Layer.mergeAll(
       circuits,
       noConsent,
       log.layer,
+      vault.layer,
       Health.layer,
       Keys.layer({ adminKey, keys: [] }),
     ).pipe(Layer.provideMerge(current))
@@ -99,6 +103,7 @@ export const serve = (keys: ReadonlyArray<KeyPlan> = []) =>
         url,
         log,
         states,
+        vault,
         health,
         setPlan: (next) => {
           plan = next

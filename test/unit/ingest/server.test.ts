@@ -11,6 +11,7 @@ import { Health } from "../../../src/observe/health.ts"
 import { makeMemoryCircuits } from "./memory-circuits.ts"
 import { noConsent } from "./no-consent.ts"
 import { makeMemoryLog } from "./memory-log.ts"
+import { makeMemoryVault } from "./memory-vault.ts"
 import { planOf, serve } from "./served.ts"
 
 const event = { type: "order.paid", workspace: "acme", payload: {} }
@@ -75,6 +76,8 @@ describe("the HTTP server", () => {
         "/api/v1/workspaces/{workspace}/connections/{connection}/authorize",
         "/oauth/begin",
         "/oauth/callback",
+        "/api/v1/workspaces/{workspace}/secrets",
+        "/api/v1/workspaces/{workspace}/secrets/{name}",
         "/healthz",
         "/readyz",
         "/metrics",
@@ -138,6 +141,7 @@ describe("the HTTP server", () => {
         noConsent,
         makeMemoryCircuits().layer,
         makeMemoryLog().layer,
+        makeMemoryVault().layer,
         Health.layer,
         Keys.layer({ keys: [] }),
       ).pipe(Layer.provideMerge(Layer.succeed(CurrentPlan, { get: () => planOf([]) })))
