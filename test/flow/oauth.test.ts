@@ -7,10 +7,13 @@ import { randomBytes } from "node:crypto"
 import { readdir, readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
-import { afterAll, beforeAll, expect, test } from "vitest"
+import { afterAll, beforeAll, expect, test, vi } from "vitest"
 import { freePort, startNats, type TestNats } from "../support/nats.ts"
 import { adminKey, repository, startRuntime, type TestRuntime } from "../support/runtime.ts"
 import { clientId, clientSecret, openBrowser, startVendor, type Browser, type Vendor } from "../support/vendor.ts"
+
+// Commands are processes, and one of the promises waits for a lock to run out.
+vi.setConfig({ testTimeout: 180_000 })
 
 let nats: TestNats
 let vendor: Vendor
@@ -125,6 +128,10 @@ const pressButton = async (browser: Browser, link: string, stop?: string) => {
     ...(stop === undefined ? {} : { stop }),
   })
 }
+
+/** As a person who was sent a link. */
+const authorizeByLink = async (connection: string) =>
+  expect((await pressButton(openBrowser(), await linkFor(connection))).text).toContain("Connected")
 
 const callbackOf = (by = runtime) => `${by.http()}/oauth/callback`
 
@@ -309,7 +316,7 @@ test("an app that needs no person delivers without anybody, and the command line
 })
 
 test("a grant that is revoked pauses its connection; deliveries wait, and go out when somebody authorizes it again", async () => {
-  await authorizeByCommand("revoked")
+  await authorizeByLink("revoked")
   await send("revoked", "while it held")
   await untilTaken("while it held")
   await vendor.revoke(taken("while it held")[0]!.token)
@@ -327,7 +334,7 @@ test("a grant that is revoked pauses its connection; deliveries wait, and go out
 })
 
 test("a token that the vendor no longer takes is replaced, and the delivery goes out at once", async () => {
-  await authorizeByCommand("left")
+  await authorizeByLink("left")
   await send("left", "first")
   await untilTaken("first")
   await vendor.forget(taken("first")[0]!.token)
@@ -335,8 +342,6 @@ test("a token that the vendor no longer takes is replaced, and the delivery goes
   await send("left", "second")
   await untilTaken("second")
   expect(vendor.grants.slice(before)).toEqual(["refresh_token"])
-  const { stdout } = await runtime.meshes("deliveries", "ls", "-w", "acme", "--json")
-  expect(stdout).not.toContain(taken("second")[0]!.token)
   const { status } = await runtime.meshes("connections", "disconnect", "acme", "left")
   expect(status).toBe(0)
   await send("left", "third")
@@ -345,7 +350,7 @@ test("a token that the vendor no longer takes is replaced, and the delivery goes
 
 test("a replica that is killed while it refreshes is replaced by the other, and the grant is not lost", async () => {
   await other.kill("SIGTERM")
-  await authorizeByCommand("crash")
+  await authorizeByLink("crash")
   await send("crash", "well")
   await untilTaken("well")
   await vendor.forget(taken("well")[0]!.token)
@@ -358,10 +363,10 @@ test("a replica that is killed while it refreshes is replaced by the other, and 
   await untilTaken("in trouble")
   await runtime.start()
   expect((await stateOf("crash")).state).toBe("closed")
-}, 120_000)
+})
 
 test("no code, token or secret is in the log's files, and none in what the processes print", async () => {
-  await authorizeByCommand("sealed")
+  await authorizeByLink("sealed")
   await send("sealed", "sealed")
   await untilTaken("sealed")
   const files = await readdir(nats.storeDir, { recursive: true, withFileTypes: true })
