@@ -13,6 +13,7 @@ import { limits } from "../config/defaults.ts"
 import { batchedType, structuredType } from "../model/cloudevents.ts"
 import { eventIdPattern, eventTypePattern, resourcePattern, workspacePattern } from "../model/ids.ts"
 import { secretNamePattern } from "../model/secret-ref.ts"
+import { oauthPaths } from "./page.ts"
 import { type ProblemStatus, titles } from "./problem.ts"
 
 const text = (pattern: RegExp, description: string) =>
@@ -243,7 +244,66 @@ export class ConnectionsApi extends HttpApiGroup.make("connections")
       OpenApi.annotations({ summary: "Resume a connection", description: "Closes an open circuit too." }),
     ),
   )
+  .add(
+    HttpApiEndpoint.get("authorize", "/api/v1/workspaces/:workspace/connections/:connection/authorize", {
+      params: connectionParams,
+      query: Schema.Struct({
+        return_to: Schema.optionalKey(
+          Schema.String.annotate({
+            description: "Where the browser goes in the end: this server's origin, or one that MESHES_RETURN_TO lists.",
+          }),
+        ),
+      }),
+      success: Schema.Struct({
+        url: Schema.String.annotate({
+          description:
+            "A link for the person who is to say yes. Whoever opens it first is asked: give it to nobody else.",
+        }),
+        expires_at: time,
+      }).annotate({ identifier: "AuthorizationLink" }),
+      error: askProblems,
+    }).annotateMerge(
+      OpenApi.annotations({
+        summary: "Let a person authorize a connection",
+        description:
+          "For connections that use OAuth. A browser (`Accept: text/html`) is sent to the vendor at once, and keeps a cookie that the " +
+          "callback asks for.",
+      }),
+    ),
+  )
   .annotateMerge(OpenApi.annotations({ title: "Connections" })) {}
+
+const Page = Schema.String.pipe(HttpApiSchema.asText({ contentType: "text/html; charset=utf-8" }))
+const session = Schema.Struct({ session: Schema.optionalKey(Schema.String) })
+
+export class OAuthApi extends HttpApiGroup.make("oauth")
+  .add(
+    HttpApiEndpoint.get("link", oauthPaths.begin, { query: session, success: Page }).annotateMerge(
+      OpenApi.annotations({
+        summary: "The page of an authorization's link",
+        description: "Says what is to be connected. Its button leads to the vendor, once.",
+      }),
+    ),
+    HttpApiEndpoint.post("open", oauthPaths.begin, {
+      payload: session.pipe(HttpApiSchema.asFormUrlEncoded()),
+      success: Page,
+    }).annotateMerge(OpenApi.annotations({ summary: "What the button does", description: "Only from that page." })),
+    HttpApiEndpoint.get("callback", oauthPaths.callback, {
+      query: Schema.Struct({
+        state: Schema.optionalKey(Schema.String),
+        code: Schema.optionalKey(Schema.String),
+        error: Schema.optionalKey(Schema.String),
+        error_description: Schema.optionalKey(Schema.String),
+      }),
+      success: Page,
+    }).annotateMerge(
+      OpenApi.annotations({
+        summary: "Where vendors send browsers back to",
+        description: "The redirect URI to enter at a vendor: MESHES_PUBLIC_URL and this path.",
+      }),
+    ),
+  )
+  .annotateMerge(OpenApi.annotations({ title: "OAuth" })) {}
 
 const SecretRecord = Schema.Struct({
   name: Schema.String,
@@ -323,6 +383,7 @@ const withHeaders = (spec: Record<string, any>): Record<string, any> => {
 export class Api extends HttpApi.make("meshes")
   .add(EventsApi)
   .add(ConnectionsApi)
+  .add(OAuthApi)
   .add(SecretsApi)
   .add(HealthApi)
   .annotateMerge(

@@ -29,6 +29,8 @@ export interface Finished {
 export interface TestRuntime {
   /** Holds the config and the data folder. */
   readonly folder: string
+  /** What it and commands beside it are started with. */
+  readonly env: NodeJS.ProcessEnv
   readonly http: () => string
   readonly pid: () => number
   /** Standard output and standard error so far. */
@@ -104,6 +106,7 @@ export const startRuntime = async (options: RuntimeOptions): Promise<TestRuntime
   await start()
   return {
     folder,
+    env,
     http: () => http,
     pid: () => child?.pid ?? 0,
     stdout: () => stdout,

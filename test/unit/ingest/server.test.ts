@@ -9,6 +9,7 @@ import { ingestLayer } from "../../../src/ingest/server.ts"
 import { Unusable } from "../../../src/model/errors.ts"
 import { Health } from "../../../src/observe/health.ts"
 import { makeMemoryCircuits } from "./memory-circuits.ts"
+import { noConsent } from "./no-consent.ts"
 import { makeMemoryLog } from "./memory-log.ts"
 import { makeMemoryVault } from "./memory-vault.ts"
 import { planOf, serve } from "./served.ts"
@@ -72,6 +73,9 @@ describe("the HTTP server", () => {
         "/api/v1/workspaces/{workspace}/connections/{connection}",
         "/api/v1/workspaces/{workspace}/connections/{connection}/pause",
         "/api/v1/workspaces/{workspace}/connections/{connection}/resume",
+        "/api/v1/workspaces/{workspace}/connections/{connection}/authorize",
+        "/oauth/begin",
+        "/oauth/callback",
         "/api/v1/workspaces/{workspace}/secrets",
         "/api/v1/workspaces/{workspace}/secrets/{name}",
         "/healthz",
@@ -134,6 +138,7 @@ describe("the HTTP server", () => {
       yield* Effect.addFinalizer(() => Effect.sync(() => other.close()))
       const { port } = other.address() as AddressInfo
       const services = Layer.mergeAll(
+        noConsent,
         makeMemoryCircuits().layer,
         makeMemoryLog().layer,
         makeMemoryVault().layer,
