@@ -4,6 +4,7 @@
 export { console } from "./console/index.ts"
 export { hubspot } from "./hubspot/index.ts"
 export { http } from "./http/index.ts"
+export { mailerlite } from "./mailerlite/index.ts"
 export { nats } from "./nats/index.ts"
 export { slack } from "./slack/index.ts"
 export { webhook } from "./webhook/index.ts"
