@@ -1,6 +1,7 @@
 /**
  * The connectors that come with Meshes: `import { webhook } from "meshes/connectors"`. How to write one: README.md beside this file.
  */
+export { activecampaign } from "./activecampaign/index.ts"
 export { console } from "./console/index.ts"
 export { hubspot } from "./hubspot/index.ts"
 export { http } from "./http/index.ts"

@@ -43,7 +43,7 @@ export const cases: ConnectorCases = {
   connection: (at) => mailerlite({ apiKey: secret("MAILERLITE_KEY"), baseUrl: at }),
   secrets: { MAILERLITE_KEY: key },
   wrongSettings: [
-    { connection: mailerlite({} as never), path: "apiKey", says: /apiKey|[Mm]issing/ },
+    { connection: mailerlite({} as never), path: "apiKey", says: /mailerlite needs "apiKey"/ },
     { connection: mailerlite({ apiKey: "in-clear" as never }), path: "apiKey", says: /secret\("NAME"\)/ },
   ],
   answers: {
