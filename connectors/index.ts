@@ -3,6 +3,7 @@
  */
 export { activecampaign } from "./activecampaign/index.ts"
 export { console } from "./console/index.ts"
+export { customerio } from "./customerio/index.ts"
 export { hubspot } from "./hubspot/index.ts"
 export { http } from "./http/index.ts"
 export { mailerlite } from "./mailerlite/index.ts"
