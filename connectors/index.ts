@@ -2,6 +2,7 @@
  * The connectors that come with Meshes: `import { webhook } from "meshes/connectors"`. How to write one: README.md beside this file.
  */
 export { activecampaign } from "./activecampaign/index.ts"
+export { aweber } from "./aweber/index.ts"
 export { console } from "./console/index.ts"
 export { customerio } from "./customerio/index.ts"
 export { hubspot } from "./hubspot/index.ts"
