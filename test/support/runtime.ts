@@ -15,8 +15,8 @@ export const adminKey = "msh_test_admin_key_0123456789"
 /** What a config file outside the repository begins with. */
 export const configHead = [
   `import { defineConfig, secret } from ${JSON.stringify(pathToFileURL(join(repository, "src/index.ts")).href)}`,
-  `import { console, http, nats, webhook } from ${JSON.stringify(pathToFileURL(join(repository, "connectors/index.ts")).href)}`,
-  "void [secret, console, http, nats, webhook]",
+  `import { console, http, hubspot, nats, slack, webhook } from ${JSON.stringify(pathToFileURL(join(repository, "connectors/index.ts")).href)}`,
+  "void [secret, console, http, hubspot, nats, slack, webhook]",
   "",
 ].join("\n")
 
