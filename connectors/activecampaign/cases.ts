@@ -54,7 +54,6 @@ export const cases: ConnectorCases = {
       apiKey: secret("AC_KEY"),
       eventAccount: "123456789",
       eventKey: secret("AC_EVENT_KEY"),
-      trackingUrl: at,
       baseUrl: at,
     }),
   secrets: { AC_KEY: key, AC_EVENT_KEY: eventKey },

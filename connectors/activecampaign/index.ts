@@ -23,16 +23,16 @@ const settings = Schema.Struct({
         expected: "the API URL of Settings > Developer, such as https://acme.api-us1.com",
       }),
     ),
-  ),
+  ).annotate({ description: "The account's API URL, as Settings > Developer shows it." }),
   /** The API key of a user, with that user's rights. */
-  apiKey: SecretField,
+  apiKey: SecretField.annotate({ description: "The API key of a user, of Settings > Developer." }),
   /** For `event.track`: the account's number, `actid`, of Website > Event Tracking. */
-  eventAccount: Schema.optionalKey(Schema.NonEmptyString),
+  eventAccount: Schema.optionalKey(
+    Schema.NonEmptyString.annotate({ description: "For event.track: actid, of Website > Event Tracking." }),
+  ),
   /** For `event.track`: the event key of Website > Event Tracking. */
-  eventKey: Schema.optionalKey(SecretField),
-  /** Where events are tracked, which is another host than the API's. Default: `https://trackcmp.net`. */
-  trackingUrl: Schema.optionalKey(
-    Schema.String.pipe(Schema.check(Schema.isPattern(/^https?:\/\/[^\s]+$/, { expected: "a URL" }))),
+  eventKey: Schema.optionalKey(
+    SecretField.annotate({ description: "For event.track: the event key, of Website > Event Tracking." }),
   ),
 })
 
@@ -68,9 +68,9 @@ const Fields = Schema.Record(Schema.String, FieldValue)
   )
 
 const details = {
-  firstName: Schema.optionalKey(Schema.String),
-  lastName: Schema.optionalKey(Schema.String),
-  phone: Schema.optionalKey(Schema.String),
+  firstName: Schema.optionalKey(Schema.String.annotate({ description: "First name." })),
+  lastName: Schema.optionalKey(Schema.String.annotate({ description: "Last name." })),
+  phone: Schema.optionalKey(Schema.String.annotate({ description: "Telephone number." })),
   fields: Schema.optionalKey(Fields),
 }
 const Details = Schema.Struct(details)
@@ -321,12 +321,12 @@ export const activecampaign = defineConnector({
       example: { email: "ada@example.com", name: "signed_up", value: "pro" },
       repeat: "again",
       outcome: trackingJudge,
-      request: ({ email, name, value }, { settings: { eventAccount, eventKey, trackingUrl } }) => {
+      request: ({ email, name, value }, { settings: { eventAccount, eventKey } }) => {
         if (eventAccount === undefined || eventKey === undefined)
           throw new UnfitInput("event.track needs eventAccount and eventKey on the connection")
         return {
           method: "POST",
-          base: trackingUrl ?? "https://trackcmp.net",
+          base: "https://trackcmp.net",
           path: "/event",
           auth: false,
           form: {

@@ -19,11 +19,20 @@ import {
 
 const settings = Schema.Struct({
   /** `"oauth"`, with the app's id and secret in AWEBER_CLIENT_ID and AWEBER_CLIENT_SECRET, or `{ clientId, clientSecret }`. */
-  auth: Schema.optionalKey(OAuthField),
+  auth: Schema.optionalKey(
+    OAuthField.annotate({ description: "Your own app, which the account's owner says yes to." }),
+  ),
   /** The account's number. Default: the first that the token gives access to, which takes a call more each time. */
-  account: Schema.optionalKey(Schema.NonEmptyString),
+  account: Schema.optionalKey(
+    Schema.NonEmptyString.annotate({
+      description: "The account's number. Default: looked up each time.",
+      choices: "accounts",
+    }),
+  ),
   /** The list of inputs that name none: its number. */
-  list: Schema.optionalKey(Schema.NonEmptyString),
+  list: Schema.optionalKey(
+    Schema.NonEmptyString.annotate({ description: "The list of inputs that name none: its number.", choices: "lists" }),
+  ),
 })
 type Settings = Resolved<typeof settings.Type>
 
@@ -44,7 +53,7 @@ const List = Schema.optionalKey(
 const Address = Schema.String.pipe(
   Schema.check(Schema.isPattern(/^\d{1,3}(?:\.\d{1,3}){3}$/, { expected: "a public IPv4 address" })),
 )
-const Tags = Schema.Array(Schema.NonEmptyString)
+const Tags = Schema.Array(Schema.NonEmptyString).annotate({ description: "Tags to add." })
 const Value = Schema.Union([Schema.NonEmptyString, Schema.Number, Schema.Boolean])
 const FieldsSet = Schema.Record(Schema.String, Value).annotate({
   description: "Custom fields by their exact names, which the list must have.",
@@ -52,9 +61,11 @@ const FieldsSet = Schema.Record(Schema.String, Value).annotate({
 
 /** Of a subscriber, beside the address. */
 const details = {
-  name: Schema.optionalKey(text(nameMax)),
-  ad_tracking: Schema.optionalKey(text(adTrackingMax)),
-  misc_notes: Schema.optionalKey(text(notesMax)),
+  name: Schema.optionalKey(text(nameMax).annotate({ description: `The whole name, at most ${nameMax} characters.` })),
+  ad_tracking: Schema.optionalKey(
+    text(adTrackingMax).annotate({ description: `Where they came from, at most ${adTrackingMax} characters.` }),
+  ),
+  misc_notes: Schema.optionalKey(text(notesMax).annotate({ description: `Notes, at most ${notesMax} characters.` })),
 }
 
 type Fields = { readonly [name: string]: string | number | boolean | null }
@@ -233,10 +244,10 @@ export const aweber = defineConnector({
         ),
       }).pipe(
         Schema.check(
-          Schema.makeFilter(({ list, email, ...rest }: { readonly list?: string; readonly email: string }) =>
-            Object.keys(rest).length === 0
-              ? { path: ["custom_fields"], issue: "give custom_fields, name, ad_tracking or misc_notes" }
-              : undefined,
+          Schema.makeFilter((input: object) =>
+            Object.keys(input).some((field) => field !== "list" && field !== "email")
+              ? undefined
+              : { path: ["custom_fields"], issue: "give custom_fields, name, ad_tracking or misc_notes" },
           ),
         ),
       ),
@@ -285,11 +296,11 @@ export const aweber = defineConnector({
         email: Email,
         ip_address: Address.annotate({ description: "The person's own." }),
         vendor: Schema.NonEmptyString.annotate({ description: "Where it was sold." }),
-        product_name: Schema.NonEmptyString,
+        product_name: Schema.NonEmptyString.annotate({ description: "What was bought." }),
         currency: Schema.String.pipe(
           Schema.check(Schema.isPattern(/^[A-Z]{3}$/, { expected: "an ISO 4217 code such as USD" })),
-        ),
-        value: Schema.Number,
+        ).annotate({ description: "By its ISO 4217 code, such as USD." }),
+        value: Schema.Finite.annotate({ description: "The price, in that currency." }),
         url: Schema.NonEmptyString.annotate({ description: "The page of the purchase." }),
         event_note: Schema.optionalKey(Schema.NonEmptyString.annotate({ description: "Default: the event's type." })),
         ...details,

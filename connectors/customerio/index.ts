@@ -16,11 +16,13 @@ import {
 
 const settings = Schema.Struct({
   /** The workspace's site id. */
-  siteId: Schema.NonEmptyString,
+  siteId: Schema.NonEmptyString.annotate({ description: "The workspace's site id." }),
   /** The Track API key that belongs to it. */
-  apiKey: SecretField,
+  apiKey: SecretField.annotate({ description: "The Track API key that belongs to it." }),
   /** Where the workspace is: keys of one region are unknown in the other. Default: `us`. */
-  region: Schema.optionalKey(Schema.Literals(["us", "eu"])),
+  region: Schema.optionalKey(
+    Schema.Literals(["us", "eu"]).annotate({ description: "Where the workspace is. Default: us." }),
+  ),
 })
 
 // Customer.io's bounds. What is over them is refused, or cut without a word.
@@ -45,9 +47,9 @@ const text = (max: number) =>
     Schema.check(Schema.makeFilter((value: string) => bytesOf(value) <= max || `at most ${max} bytes`)),
   )
 
-const Record = Schema.Record(Schema.String, Schema.Unknown)
+const Values = Schema.Record(Schema.String, Schema.Unknown)
 
-const Attributes = Record.annotate({
+const Attributes = Values.annotate({
   description:
     "Attributes of the person; times are Unix seconds, an empty text takes an attribute away. Others stay as they are.",
 }).pipe(
@@ -69,7 +71,7 @@ const Attributes = Record.annotate({
 /** They say who gets the mail that an event sets off, and from whom. */
 const addressing = ["recipient", "from_address", "reply_to"]
 
-const Data = Record.annotate({ description: "What messages and campaigns can refer to." }).pipe(
+const Data = Values.annotate({ description: "What messages and campaigns can refer to." }).pipe(
   Schema.check(
     Schema.makeFilter((data: object) =>
       addressing
@@ -109,13 +111,13 @@ const Person = Schema.Struct({ ...identifiers, attributes: Schema.optionalKey(At
 type Person = typeof Person.Type
 
 const event = {
-  name: text(eventNameBytesMax),
+  name: text(eventNameBytesMax).annotate({ description: "The event's name, by which campaigns know it." }),
   data: Schema.optionalKey(Data),
   message: Schema.optionalKey(
     Schema.Struct({
-      recipient: Schema.optionalKey(Schema.NonEmptyString),
-      from_address: Schema.optionalKey(Schema.NonEmptyString),
-      reply_to: Schema.optionalKey(Schema.NonEmptyString),
+      recipient: Schema.optionalKey(Schema.NonEmptyString.annotate({ description: "Who gets it." })),
+      from_address: Schema.optionalKey(Schema.NonEmptyString.annotate({ description: "Whom it is from." })),
+      reply_to: Schema.optionalKey(Schema.NonEmptyString.annotate({ description: "Who gets the answer." })),
     }).annotate({ description: "Who gets the mail that the event sets off, and from whom, instead of what it says." }),
   ),
 }

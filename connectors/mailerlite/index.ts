@@ -15,7 +15,7 @@ import {
 
 const settings = Schema.Struct({
   /** An API key. It stops working when the user who made it is removed from the account. */
-  apiKey: SecretField,
+  apiKey: SecretField.annotate({ description: "An API key, of Integrations > MailerLite API." }),
 })
 
 const Email = Schema.NonEmptyString.annotate({ description: "The address, which MailerLite knows subscribers by." })
@@ -44,10 +44,10 @@ const Subscriber = Schema.Struct({
       description: "Default for one who is new: active.",
     }),
   ),
-  subscribed_at: Schema.optionalKey(Time),
-  ip_address: Schema.optionalKey(Schema.NonEmptyString),
-  opted_in_at: Schema.optionalKey(Time),
-  optin_ip: Schema.optionalKey(Schema.NonEmptyString),
+  subscribed_at: Schema.optionalKey(Time.annotate({ description: "When they subscribed, as 2026-01-31 09:30:00." })),
+  ip_address: Schema.optionalKey(Schema.NonEmptyString.annotate({ description: "Where they subscribed from." })),
+  opted_in_at: Schema.optionalKey(Time.annotate({ description: "When they confirmed." })),
+  optin_ip: Schema.optionalKey(Schema.NonEmptyString.annotate({ description: "Where they confirmed from." })),
   resubscribe: Schema.optionalKey(
     Schema.Boolean.annotate({ description: "Bring back one who unsubscribed. Only with their consent." }),
   ),
