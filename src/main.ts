@@ -4,15 +4,16 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Result from "effect/Result"
 import { generateKey, Keys } from "./accounts/keys.ts"
 import { CurrentPlan } from "./config/current-plan.ts"
 import { limits } from "./config/defaults.ts"
 import type { KeyPlan, Plan } from "./config/plan.ts"
 import type { Settings } from "./config/settings.ts"
 import { Committer } from "./deliver/commit.ts"
+import { credentialsLayer } from "./deliver/credentials.ts"
 import { delivererLayer, Printer } from "./deliver/deliverer.ts"
-import { CredentialStore, Exchanges } from "./deliver/exchange.ts"
+import { Exchanges } from "./deliver/exchange.ts"
+import { makeHttpSender } from "./deliver/http.ts"
 import { IngestAddress, ingestLayer } from "./ingest/server.ts"
 import { ConnectionStates, ConnectionSwitch } from "./log/connections.ts"
 import { Nats } from "./log/connection.ts"
@@ -27,7 +28,9 @@ import { Work } from "./log/work.ts"
 import type { Unusable } from "./model/errors.ts"
 import { Health } from "./observe/health.ts"
 import { routerLayer } from "./route/router.ts"
+import { Consent } from "./secrets/consent.ts"
 import { SettingsResolver } from "./secrets/settings-resolver.ts"
+import { Tokens } from "./secrets/tokens.ts"
 import { keyRingOf, Vault } from "./secrets/vault.ts"
 
 export interface Ready {
@@ -61,12 +64,11 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
       const { settings, plan } = options
       const url = settings.natsUrl ?? (yield* embedded(options)).url
       const generated = settings.adminKey === undefined && options.keys.length === 0 ? generateKey() : undefined
-      const stages = Layer.mergeAll(
-        routerLayer,
-        delivererLayer,
-        ingestLayer({ host: settings.host, port: settings.port }),
-      ).pipe(
-        Layer.provideMerge(Layer.mergeAll(Committer.layer, SettingsResolver.layer(options.env), Exchanges.layer)),
+      const stages = Layer.mergeAll(routerLayer, delivererLayer, ingestLayer(settings)).pipe(
+        Layer.provideMerge(Exchanges.layer),
+        Layer.provideMerge(credentialsLayer),
+        Layer.provideMerge(oauthLayer),
+        Layer.provideMerge(Layer.mergeAll(Committer.layer, SettingsResolver.layer(options.env))),
         Layer.provideMerge(
           Layer.mergeAll(
             EventLog.layer,
@@ -89,7 +91,6 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
             Health.layer,
             Layer.succeed(CurrentPlan, { get: () => plan }),
             Layer.succeed(Printer, { print: options.print }),
-            Layer.succeed(CredentialStore, noTokens),
           ),
         ),
       )
@@ -106,6 +107,11 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
     }),
   )
 
+/** Tokens and consents, with a sender of their own. */
+const oauthLayer = Layer.unwrap(
+  Effect.map(makeHttpSender(), ({ send }) => Layer.merge(Tokens.layer(send), Consent.layer(send))),
+)
+
 /** The server that is started when no NATS URL is configured. */
 export const embedded = ({ settings, progress }: Pick<RuntimeOptions, "settings" | "progress">) =>
   embeddedServer({
@@ -113,7 +119,3 @@ export const embedded = ({ settings, progress }: Pick<RuntimeOptions, "settings"
     ...(settings.natsServer === undefined ? {} : { configured: settings.natsServer }),
     ...(progress === undefined ? {} : { progress }),
   })
-
-/** Until tokens are there. */
-const noToken = () => Effect.succeed(Result.fail({ kind: "auth_failed" as const, message: "not authorized yet" }))
-const noTokens = { token: noToken, renew: noToken }
