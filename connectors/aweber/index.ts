@@ -112,7 +112,8 @@ type Context = ActionContext<Settings>
 const pathOf = async (list: string | undefined, { settings }: Context, call: Call): Promise<string> => {
   const to = list ?? settings.list
   if (to === undefined) throw new UnfitInput("no list: give list in the mapping or on the connection")
-  const account = settings.account ?? (await call({ method: "GET", path: "/accounts" })).json?.entries?.[0]?.id ?? ""
+  const account = settings.account ?? entriesOf(await call({ method: "GET", path: "/accounts" }))[0]?.id
+  if (account === undefined) throw new UnfitInput("the token gives access to no account: authorize the connection anew")
   return path`/accounts/${account}/lists/${to}`
 }
 
