@@ -21,12 +21,11 @@ const invalid = {
 const notFound = { status: 404, body: { message: "Resource not found." } }
 
 const upsert = (body: object) => ({ method: "POST", path: "api/subscribers", body })
-const companion = { method: "GET", path: "api/groups?limit=1" }
 const batch = (requests: ReadonlyArray<object>) => ({
   method: "POST",
   path: "/batch",
   headers,
-  body: { requests: [...requests, companion] },
+  body: { requests },
 })
 const responses = (codes: ReadonlyArray<{ readonly code: number; readonly body?: object }>) => ({
   status: 200,
