@@ -221,7 +221,7 @@ export interface BatchAction<Settings, Input> extends ActionBase<Input> {
   readonly batch: {
     /** Inputs of one call, at the most. */
     readonly max: number
-    /** Bytes of their JSON together, at the most. Default: `limits.batchInputBytes`. */
+    /** Bytes of their JSON together, or of their events without a mapping, at the most. Default: `limits.batchInputBytes`. */
     readonly maxBytes?: number
     /** Only inputs of which this is the same go together: those for one list, for one kind of object. */
     readonly together?: (input: Input) => string
