@@ -3,7 +3,14 @@
  */
 import * as Schema from "effect/Schema"
 import { requestFor } from "../../src/deliver/prepare.ts"
-import type { ActionContext, Connection, HttpRequest } from "../../src/index.ts"
+import {
+  httpOutcome,
+  type ActionContext,
+  type Connection,
+  type HttpRequest,
+  type HttpResponse,
+  type Outcome,
+} from "../../src/index.ts"
 
 export const event = {
   id: "evt_1",
@@ -58,3 +65,7 @@ export const requestOf = (
 /** What the connector finds wrong with settings. */
 export const problemsOf = ({ connector, settings }: Connection): ReadonlyArray<string> =>
   (connector.check?.(settings) ?? []).map(({ path, message }) => `${path.join(".")}: ${message}`)
+
+/** What the connector takes an answer for. */
+export const judged = ({ connector }: Connection, response: HttpResponse): Outcome =>
+  (connector.outcome ?? httpOutcome)(response, Date.now())
