@@ -3,6 +3,7 @@
  */
 export { console } from "./console/index.ts"
 export { discord } from "./discord/index.ts"
+export { github } from "./github/index.ts"
 export { http } from "./http/index.ts"
 export { hubspot } from "./hubspot/index.ts"
 export { nats } from "./nats/index.ts"
