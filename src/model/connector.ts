@@ -95,6 +95,8 @@ export interface HttpRequest {
   readonly body?: Uint8Array | string
   /** The address as it may be shown, where `url` itself holds a secret. */
   readonly shown?: string
+  /** `false`: not even redirects to the same origin are followed. */
+  readonly redirects?: false
 }
 
 type QueryValue = string | number | boolean
