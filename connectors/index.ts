@@ -1,6 +1,7 @@
 /**
  * The connectors that come with Meshes: `import { webhook } from "meshes/connectors"`. How to write one: README.md beside this file.
  */
+export { cloudevents } from "./cloudevents/index.ts"
 export { console } from "./console/index.ts"
 export { discord } from "./discord/index.ts"
 export { github } from "./github/index.ts"

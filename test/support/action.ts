@@ -7,6 +7,7 @@ import {
   httpOutcome,
   type ActionContext,
   type Connection,
+  type Event,
   type HttpRequest,
   type HttpResponse,
   type Outcome,
@@ -48,6 +49,7 @@ export const requestOf = (
     readonly action?: string
     readonly input?: unknown
     readonly delivery?: Partial<ActionContext<any>["delivery"]>
+    readonly event?: Event
   } = {},
 ): HttpRequest => {
   const { connector } = connection
@@ -55,9 +57,11 @@ export const requestOf = (
   if ("steps" in action || "run" in action) throw new Error("this action makes no single request")
   const input = options.input === undefined ? undefined : Schema.decodeUnknownSync(action.input)(options.input)
   const { baseUrl } = connection.options
+  const about =
+    options.event === undefined ? {} : { event: options.event, envelope: Buffer.from(JSON.stringify(options.event)) }
   return requestFor(
     action,
-    { input, context: contextOf(resolved, options.delivery) },
+    { input, context: { ...contextOf(resolved, options.delivery), ...about } },
     { connector, settings: resolved, baseUrl },
   )
 }
