@@ -4,15 +4,16 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Result from "effect/Result"
 import { generateKey, Keys } from "./accounts/keys.ts"
 import { CurrentPlan } from "./config/current-plan.ts"
 import { limits } from "./config/defaults.ts"
 import type { KeyPlan, Plan } from "./config/plan.ts"
-import { resolveSecrets } from "./config/secrets.ts"
 import type { Settings } from "./config/settings.ts"
 import { Committer } from "./deliver/commit.ts"
-import { delivererLayer, Printer, SettingsResolver } from "./deliver/deliverer.ts"
+import { credentialsLayer } from "./deliver/credentials.ts"
+import { delivererLayer, Printer } from "./deliver/deliverer.ts"
+import { Exchanges } from "./deliver/exchange.ts"
+import { makeHttpSender } from "./deliver/http.ts"
 import { IngestAddress, ingestLayer } from "./ingest/server.ts"
 import { ConnectionStates, ConnectionSwitch } from "./log/connections.ts"
 import { Nats } from "./log/connection.ts"
@@ -27,6 +28,10 @@ import { Work } from "./log/work.ts"
 import type { Unusable } from "./model/errors.ts"
 import { Health } from "./observe/health.ts"
 import { routerLayer } from "./route/router.ts"
+import { Consent } from "./secrets/consent.ts"
+import { SettingsResolver } from "./secrets/settings-resolver.ts"
+import { Tokens } from "./secrets/tokens.ts"
+import { keyRingOf, Vault } from "./secrets/vault.ts"
 
 export interface Ready {
   readonly http: string
@@ -42,6 +47,8 @@ export interface RuntimeOptions {
   readonly keys: ReadonlyArray<KeyPlan>
   /** Environment that secrets are taken from. */
   readonly env: NodeJS.ProcessEnv
+  /** Called once, when the vault is known. */
+  readonly onVault?: (vault: Vault["Service"]) => void
   /** Called once, as soon as `/readyz` is 200. */
   readonly onReady: (ready: Ready) => Effect.Effect<void>
   /** Told in a line what is being fetched or waited for. */
@@ -57,12 +64,11 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
       const { settings, plan } = options
       const url = settings.natsUrl ?? (yield* embedded(options)).url
       const generated = settings.adminKey === undefined && options.keys.length === 0 ? generateKey() : undefined
-      const stages = Layer.mergeAll(
-        routerLayer,
-        delivererLayer,
-        ingestLayer({ host: settings.host, port: settings.port }),
-      ).pipe(
-        Layer.provideMerge(Committer.layer),
+      const stages = Layer.mergeAll(routerLayer, delivererLayer, ingestLayer(settings)).pipe(
+        Layer.provideMerge(Exchanges.layer),
+        Layer.provideMerge(credentialsLayer),
+        Layer.provideMerge(oauthLayer),
+        Layer.provideMerge(Layer.mergeAll(Committer.layer, SettingsResolver.layer(options.env))),
         Layer.provideMerge(
           Layer.mergeAll(
             EventLog.layer,
@@ -73,6 +79,7 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
             ConnectionStates.layer,
             ConnectionSwitch.layer,
             NatsElsewhere.layer,
+            Vault.layer(keyRingOf(settings.secretKeys)),
           ),
         ),
         // The streams are there before any stage begins.
@@ -84,16 +91,11 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
             Health.layer,
             Layer.succeed(CurrentPlan, { get: () => plan }),
             Layer.succeed(Printer, { print: options.print }),
-            Layer.succeed(SettingsResolver, {
-              resolve: (connection) =>
-                Result.mapError(resolveSecrets(connection.settings, options.env), (missing) =>
-                  missing.map(({ message }) => message).join("; "),
-                ),
-            }),
           ),
         ),
       )
       const services = yield* Layer.build(stages)
+      options.onVault?.(Context.get(services, Vault))
       const health = Context.get(services, Health)
       while (!health.ready()) yield* Effect.sleep(limits.readyPollMs)
       yield* options.onReady({
@@ -104,6 +106,11 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
       return yield* Effect.never
     }),
   )
+
+/** Tokens and consents, with a sender of their own. */
+const oauthLayer = Layer.unwrap(
+  Effect.map(makeHttpSender(), ({ send }) => Layer.merge(Tokens.layer(send), Consent.layer(send))),
+)
 
 /** The server that is started when no NATS URL is configured. */
 export const embedded = ({ settings, progress }: Pick<RuntimeOptions, "settings" | "progress">) =>

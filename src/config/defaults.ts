@@ -181,6 +181,20 @@ export const limits = {
   /** The body of a request that pauses one. */
   pauseBodyBytes: 4 * kibibyte,
 
+  // ── secrets ──
+  /** One secret, in bytes of UTF-8. */
+  secretBytes: 64 * kibibyte,
+  /** Keys of the ring: as many as take part in a rotation, and some. */
+  secretKeys: 16,
+  /** How long the log remembers that a record was removed: longer than a watch can be interrupted and go on. */
+  vaultRemovedMs: 1 * hour,
+  /** How often a record that others change too is decided anew before that is an error. */
+  vaultTries: 20,
+  /** Records that a rotation seals anew at once. */
+  vaultRotating: 32,
+  /** A request that sets a secret: every character of it may be escaped. */
+  secretBodyBytes: 512 * kibibyte,
+
   // ── replicas ──
   /** A lease that is not renewed for this long is free: how soon the work of a replica that vanished can be taken over. */
   leaseMs: 6 * second,
@@ -218,6 +232,33 @@ export const limits = {
   /** How long an unused connection is kept, where the destination does not say. */
   keepAliveOutMs: 30 * second,
   urlsRemembered: 10_000,
+
+  // ── OAuth ──
+  /** A token is replaced so long before it expires, or a tenth of its life before, whichever is less. */
+  tokenMarginMs: 60 * second,
+  /** One request to a vendor's token address. */
+  tokenRequestMs: 10 * second,
+  /** Who refreshes a token keeps others out for this long at the most; when it is gone, another may. */
+  tokenLockMs: 20 * second,
+  /** Nothing is asked of the vendor when the lock was taken longer ago than this: the answer could come after its end. */
+  tokenLockUsedMs: 5 * second,
+  /** How long a delivery waits for a token that another replica is fetching, before it is tried again later. */
+  tokenWaitMs: 30 * second,
+  /** How often it is looked whether the token is there or the lock is free, should no word come. */
+  tokenLookMs: 500,
+  /** After a token address failed, it is left alone for so long; or as it asks, up to a minute. */
+  tokenRetryMs: 5 * second,
+  tokenRetryMaxMs: 1 * minute,
+  /** Longer tokens are refused. */
+  tokenCharacters: 16 * kibibyte,
+  /** A field of the token's answer that is kept. */
+  tokenFieldCharacters: 2000,
+  /** What is shown of a vendor's error. */
+  vendorWordsCharacters: 200,
+  /** What the button of a link's page sends. */
+  linkBodyBytes: 4 * kibibyte,
+  /** From beginning an authorization to its end. */
+  authorizationMs: 10 * minute,
 
   // ── looking back ──
   /** How far back lists look when nobody says. */

@@ -54,7 +54,7 @@ const valuesAt = (secrets: ConnectorCases["secrets"], at: string) =>
 const secretCharactersMin = 6
 
 for (const [name, make] of Object.entries(connectors as { readonly [name: string]: (settings: any) => Connection })) {
-  describe(name, () => {
+  describe(`${name}`, () => {
     let vendor: Vendor
     let trial: Trial
     let cases: ConnectorCases

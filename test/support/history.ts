@@ -5,7 +5,14 @@ import { jetstreamManager } from "@nats-io/jetstream"
 import { connect } from "@nats-io/transport-node"
 
 /** All history records, once one of them is as wanted. */
-export const historyWith = async (url: string, wanted: (record: any) => boolean): Promise<ReadonlyArray<any>> => {
+export const historyWith = (url: string, wanted: (record: any) => boolean): Promise<ReadonlyArray<any>> =>
+  historyOnce(url, (found) => found.some(wanted))
+
+/** All history records, once they are enough. */
+export const historyOnce = async (
+  url: string,
+  enough: (records: ReadonlyArray<any>) => boolean,
+): Promise<ReadonlyArray<any>> => {
   const nc = await connect({ servers: url })
   try {
     const jsm = await jetstreamManager(nc)
@@ -16,7 +23,7 @@ export const historyWith = async (url: string, wanted: (record: any) => boolean)
         const message = await jsm.streams.getMessage("HISTORY", { seq })
         if (message !== null) found.push(...message.json<ReadonlyArray<unknown>>())
       }
-      if (found.some(wanted)) return found
+      if (enough(found)) return found
     }
   } finally {
     await nc.close()
