@@ -1,0 +1,54 @@
+/**
+ * Which API descriptions hold which connector's requests, and which requests no description knows, each with the reason.
+ * The descriptions lie in `shared/specs` beside the repository, or where MESHES_SPECS says.
+ */
+import { join } from "node:path"
+import { repository } from "../support/runtime.ts"
+
+export const specsFolder = process.env["MESHES_SPECS"] ?? join(repository, "../shared/specs")
+
+export interface Described {
+  /** A request belongs to the first that knows its path. */
+  readonly files: ReadonlyArray<string>
+  /** What requests begin with and the descriptions' paths do not. */
+  readonly base?: RegExp
+  /** Requests, `METHOD /path`, that none of the files has, and why that is no mistake. */
+  readonly unknown?: ReadonlyArray<{ readonly request: RegExp; readonly why: string }>
+}
+
+export const described: { readonly [connector: string]: Described } = {
+  activecampaign: { files: ["own/activecampaign.yaml"], base: /^\/api\/3/ },
+  aweber: { files: ["own/aweber.yaml"], base: /^\/1\.0/ },
+  customerio: { files: ["own/customerio.yaml"] },
+  discord: { files: ["discord/slice.prism.json"], base: /^\/api\/v10/ },
+  github: { files: ["github/api.github.com-slice.json"] },
+  hubspot: {
+    files: ["own/hubspot.yaml"],
+    unknown: [
+      { request: /^GET \/crm\/v3\/objects\/contacts/, why: "the description only writes contacts" },
+      { request: /^POST \/crm\/v3\/lists\/search$/, why: "of lists it has memberships only" },
+      { request: /^POST \/crm\/v3\/objects\/(?!contacts\/)/, why: "of objects it has contacts only" },
+      { request: /^POST \/events\/v3\/send\/batch$/, why: "it has events one at a time" },
+    ],
+  },
+  intercom: { files: ["intercom/slice-2.15.prism.json"] },
+  mailerlite: { files: ["own/mailerlite.yaml"], base: /^\/api/ },
+  resend: { files: ["resend/resend.json"] },
+  salesforce: { files: ["own/salesforce.yaml"], base: /^\/services\/data\/v\d+\.0/ },
+  segment: { files: ["own/segment.yaml"], base: /^\/v1/ },
+  sendgrid: {
+    files: ["sendgrid/tsg_mail_v3.json", "sendgrid/tsg_mc_contacts_v3.json", "sendgrid/tsg_mc_lists_v3.json"],
+  },
+  slack: {
+    files: ["own/slack.yaml"],
+    base: /^\/api(?=\/)/,
+    unknown: [{ request: /\/(?:auth\.test|conversations\.list)/, why: "the description only posts messages" }],
+  },
+}
+
+/** Files of the folder that are no description of a connector's requests. */
+export const elsewhere: { readonly [file: string]: string } = {
+  "cloudevents/cloudevents.json": "a JSON Schema, held against the connector's bodies",
+  "standard-webhooks/vectors.json": "a signature, held against the webhook connector's",
+  "own/stripe-meter-events.yaml": "no connector sends to Stripe",
+}
