@@ -9,10 +9,10 @@ import { generateKey, Keys } from "./accounts/keys.ts"
 import { CurrentPlan } from "./config/current-plan.ts"
 import { limits } from "./config/defaults.ts"
 import type { KeyPlan, Plan } from "./config/plan.ts"
-import { resolveSecrets } from "./config/secrets.ts"
 import type { Settings } from "./config/settings.ts"
 import { Committer } from "./deliver/commit.ts"
-import { delivererLayer, Printer, SettingsResolver } from "./deliver/deliverer.ts"
+import { delivererLayer, Printer } from "./deliver/deliverer.ts"
+import { CredentialStore, Exchanges } from "./deliver/exchange.ts"
 import { IngestAddress, ingestLayer } from "./ingest/server.ts"
 import { ConnectionStates, ConnectionSwitch } from "./log/connections.ts"
 import { Nats } from "./log/connection.ts"
@@ -27,6 +27,8 @@ import { Work } from "./log/work.ts"
 import type { Unusable } from "./model/errors.ts"
 import { Health } from "./observe/health.ts"
 import { routerLayer } from "./route/router.ts"
+import { SettingsResolver } from "./secrets/settings-resolver.ts"
+import { keyRingOf, Vault } from "./secrets/vault.ts"
 
 export interface Ready {
   readonly http: string
@@ -42,6 +44,8 @@ export interface RuntimeOptions {
   readonly keys: ReadonlyArray<KeyPlan>
   /** Environment that secrets are taken from. */
   readonly env: NodeJS.ProcessEnv
+  /** Called once, when the vault is known. */
+  readonly onVault?: (vault: Vault["Service"]) => void
   /** Called once, as soon as `/readyz` is 200. */
   readonly onReady: (ready: Ready) => Effect.Effect<void>
   /** Told in a line what is being fetched or waited for. */
@@ -62,7 +66,7 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
         delivererLayer,
         ingestLayer({ host: settings.host, port: settings.port }),
       ).pipe(
-        Layer.provideMerge(Committer.layer),
+        Layer.provideMerge(Layer.mergeAll(Committer.layer, SettingsResolver.layer(options.env), Exchanges.layer)),
         Layer.provideMerge(
           Layer.mergeAll(
             EventLog.layer,
@@ -73,6 +77,7 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
             ConnectionStates.layer,
             ConnectionSwitch.layer,
             NatsElsewhere.layer,
+            Vault.layer(keyRingOf(settings.secretKeys)),
           ),
         ),
         // The streams are there before any stage begins.
@@ -84,16 +89,12 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
             Health.layer,
             Layer.succeed(CurrentPlan, { get: () => plan }),
             Layer.succeed(Printer, { print: options.print }),
-            Layer.succeed(SettingsResolver, {
-              resolve: (connection) =>
-                Result.mapError(resolveSecrets(connection.settings, options.env), (missing) =>
-                  missing.map(({ message }) => message).join("; "),
-                ),
-            }),
+            Layer.succeed(CredentialStore, noTokens),
           ),
         ),
       )
       const services = yield* Layer.build(stages)
+      options.onVault?.(Context.get(services, Vault))
       const health = Context.get(services, Health)
       while (!health.ready()) yield* Effect.sleep(limits.readyPollMs)
       yield* options.onReady({
@@ -112,3 +113,7 @@ export const embedded = ({ settings, progress }: Pick<RuntimeOptions, "settings"
     ...(settings.natsServer === undefined ? {} : { configured: settings.natsServer }),
     ...(progress === undefined ? {} : { progress }),
   })
+
+/** Until tokens are there. */
+const noToken = () => Effect.succeed(Result.fail({ kind: "auth_failed" as const, message: "not authorized yet" }))
+const noTokens = { token: noToken, renew: noToken }

@@ -6,13 +6,19 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Cause from "effect/Cause"
+import * as Option from "effect/Option"
+import type * as Result from "effect/Result"
 import * as Command from "effect/cli/Command"
 import { natsServerMinimum } from "../config/defaults.ts"
+import type { Plan } from "../config/plan.ts"
 import type { Settings } from "../config/settings.ts"
 import { Nats } from "../log/connection.ts"
 import { findNatsServer } from "../log/nats-server.ts"
 import { LogReader } from "../log/reader.ts"
 import { streams } from "../log/topology.ts"
+import { formatPath, type InvalidInput } from "../model/errors.ts"
+import { keyId } from "../secrets/keyring.ts"
+import { VaultRecords } from "../secrets/vault.ts"
 import { planOf, logLayer, settingsOf, shared } from "./context.ts"
 import { AnswerIsNo, bad, good, note, printJson, startProgress } from "./output.ts"
 import { findRunning, type Running } from "./running.ts"
@@ -42,11 +48,15 @@ export const doctor = Command.make(
       }
       found({ check: "node", ok: true, detail: `${process.versions.node} at ${process.execPath}` })
       yield* Effect.promise(() => checkDataDir(settings)).pipe(Effect.map(found))
-      yield* checkConfig(settings).pipe(Effect.map((list) => list.forEach(found)))
+      const plan = yield* Effect.result(planOf(settings))
+      found(checkConfig(settings, plan))
       const running = yield* Effect.promise(() => findRunning(settings.dataDir))
       found(yield* checkServer(settings, running, progress.say))
       const url = settings.natsUrl ?? running?.nats
       if (url !== undefined) (yield* checkLog(url)).forEach(found)
+      const sealed = url === undefined ? undefined : yield* sealedIn(url)
+      found(checkKeyRing(settings, sealed))
+      if (plan._tag === "Success") found(checkSecrets(settings, plan.success, sealed))
       if (running === undefined)
         found({ check: "runtime", ok: true, detail: `none is running over ${settings.dataDir}` })
       else found(yield* Effect.promise(() => checkRunning(running)))
@@ -71,28 +81,66 @@ const checkDataDir = async ({ dataDir }: Settings): Promise<Finding> => {
   }
 }
 
-const checkConfig = (settings: Settings) =>
-  Effect.map(Effect.result(planOf(settings)), (checked): ReadonlyArray<Finding> => {
-    if (checked._tag === "Failure") {
-      const count = checked.failure.issues.length
-      const first = checked.failure.issues[0]!.message
-      const detail = count === 1 ? first : `${count} errors: see meshes validate`
-      return [{ check: "config", ok: false, detail: `${settings.configFile}: ${detail}` }]
+const checkConfig = ({ configFile }: Settings, checked: Result.Result<Plan, InvalidInput>): Finding => {
+  if (checked._tag === "Failure") {
+    const { issues } = checked.failure
+    const detail = issues.length === 1 ? issues[0]!.message : `${issues.length} errors: see meshes validate`
+    return { check: "config", ok: false, detail: `${configFile}: ${detail}` }
+  }
+  const { workspaces, connections, rules } = countsOf(checked.success)
+  return {
+    check: "config",
+    ok: true,
+    detail: `revision ${checked.success.revision}: ${workspaces} workspaces, ${connections} connections, ${rules} rules`,
+  }
+}
+
+type SealedRecords = Effect.Success<ReturnType<VaultRecords["Service"]["list"]>>
+
+/** What the vault holds; `undefined` when it cannot be asked. */
+const sealedIn = (url: string) =>
+  Effect.flatMap(VaultRecords, (records) => records.list("*")).pipe(
+    Effect.provide(VaultRecords.layer(undefined).pipe(Layer.provide(Nats.layer(url, 0)))),
+    Effect.scoped,
+    Effect.option,
+    Effect.map(Option.getOrUndefined),
+  )
+
+const checkKeyRing = ({ secretKeys }: Settings, sealed: SealedRecords | undefined): Finding => {
+  const ids = secretKeys.map(keyId)
+  const lost = new Map<string, number>()
+  for (const { key } of sealed ?? []) if (!ids.includes(key)) lost.set(key, (lost.get(key) ?? 0) + 1)
+  if (lost.size > 0) {
+    const list = [...lost].map(([key, count]) => `${count} under ${key}`).join(", ")
+    const detail = `records are sealed under keys that MESHES_SECRET_KEYS does not hold (${list}): put these keys back`
+    return { check: "key ring", ok: false, detail }
+  }
+  const detail =
+    ids.length === 0
+      ? "none, so there is no vault: secrets are taken from the environment (MESHES_SECRET_KEYS makes one)"
+      : `${ids.length} ${ids.length === 1 ? "key" : "keys"}, ${ids[0]} the newest` +
+        (sealed === undefined ? "" : `; it opens all ${sealed.length} records of the vault`)
+  return { check: "key ring", ok: true, detail }
+}
+
+const checkSecrets = ({ secretKeys }: Settings, plan: Plan, sealed: SealedRecords | undefined): Finding => {
+  const { missing, wrong } = secretIssues(plan, process.env)
+  const set = new Set(sealed?.map(({ place }) => `${place.kind}/${place.workspace}/${place.name}`))
+  const nowhere = missing.filter(({ workspace, name }) => !set.has(`secret/${workspace}/${name}`))
+  // Without the log it is not known what the vault has.
+  const unsure = secretKeys.length > 0 && sealed === undefined
+  const count = wrong.length + (unsure ? 0 : nowhere.length)
+  if (count > 0) {
+    const [first] = [...wrong, ...nowhere]
+    return {
+      check: "secrets",
+      ok: false,
+      detail: `${count} cannot be used, such as at ${formatPath(first!.path)}: ${first!.message}`,
     }
-    const plan = checked.success
-    const { workspaces, connections, rules } = countsOf(plan)
-    const missing = secretIssues(plan, process.env)
-    return [
-      {
-        check: "config",
-        ok: true,
-        detail: `revision ${plan.revision}: ${workspaces} workspaces, ${connections} connections, ${rules} rules`,
-      },
-      missing.length === 0
-        ? { check: "secrets", ok: true, detail: "every one is set" }
-        : { check: "secrets", ok: false, detail: `${missing.length} cannot be used: see meshes validate --secrets` },
-    ]
-  })
+  }
+  const detail = nowhere.length === 0 ? "every one is set" : `${nowhere.length} are in the vault, if they are set`
+  return { check: "secrets", ok: true, detail }
+}
 
 const checkServer = (settings: Settings, running: Running | undefined, progress: (line: string) => void) =>
   settings.natsUrl !== undefined || running !== undefined

@@ -21,13 +21,27 @@ import { explain } from "./explain.ts"
 import { init } from "./init.ts"
 import { bad } from "./output.ts"
 import { publish } from "./publish.ts"
+import { secrets } from "./secrets.ts"
 import { start } from "./start.ts"
 import { tail } from "./tail.ts"
 import { validate } from "./validate.ts"
 
 const commands = root.pipe(
   Command.withDescription("Routes events to every destination: mapped, signed, retried, replayable."),
-  Command.withSubcommands([init, validate, explain, start, dev, publish, tail, deliveries, dead, connections, doctor]),
+  Command.withSubcommands([
+    init,
+    validate,
+    explain,
+    start,
+    dev,
+    publish,
+    tail,
+    deliveries,
+    dead,
+    connections,
+    secrets,
+    doctor,
+  ]),
 )
 const program = Command.runWith(commands, { version })
 

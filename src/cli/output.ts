@@ -23,6 +23,8 @@ export const paint = process.stdout.isTTY === true ? pc : pc.createColors(false)
 const paintNote = process.stderr.isTTY === true ? pc : pc.createColors(false)
 
 export const good = (line: string): void => note(`${paintNote.green("✓")} ${line}`)
+/** Something that works, and not as it should. */
+export const warn = (line: string): void => note(`${paintNote.yellow("!")} ${line}`)
 export const bad = (line: string): void => note(`${paintNote.red("✗")} ${line}`)
 
 /** Lines up columns. The last one is not padded. */

@@ -9,13 +9,17 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import { hashKeys } from "../accounts/keys.ts"
 import { readSecret } from "../config/secrets.ts"
+import { limits } from "../config/defaults.ts"
+import type { Plan } from "../config/plan.ts"
 import { workersProblem } from "../config/settings.ts"
 import { runtime, type Ready } from "../main.ts"
 import { otlpLayer } from "../observe/otlp.ts"
 import * as Layer from "effect/Layer"
-import { InvalidInput } from "../model/errors.ts"
+import { formatPath, InvalidInput } from "../model/errors.ts"
 import { logLayer, planOf, settingsOf, shared } from "./context.ts"
-import { good, note, print, printJson, startProgress } from "./output.ts"
+import { good, note, print, printJson, startProgress, warn } from "./output.ts"
+import { vaultFirst } from "../secrets/settings-resolver.ts"
+import type { Vault } from "../secrets/vault.ts"
 import { leaveNote, removeNote } from "./running.ts"
 import { secretIssues } from "./secret-issues.ts"
 import { countsOf, showIssues } from "./validate.ts"
@@ -63,9 +67,13 @@ export const start = Command.make(
     const worker = workerNumber()
     const plan = yield* planOf(settings)
     // A connection without its secret fails by itself and can be mended while the others work; a key that is missing would lock out.
-    const missing = worker === undefined ? secretIssues(plan, process.env) : []
-    if (missing.length > 0)
-      showIssues({ subject: "secrets (deliveries to these connections will fail)", issues: missing })
+    const hasVault = settings.secretKeys.length > 0
+    const { missing, wrong } =
+      hasVault || worker !== undefined ? { missing: [], wrong: [] } : secretIssues(plan, process.env)
+    if (missing.length + wrong.length > 0) {
+      const subject = "secrets (deliveries to these connections will fail)"
+      showIssues({ subject, issues: [...missing, ...wrong] })
+    }
     const keys = hashKeys(plan.declaredKeys ?? [], settings.keys, (name) => readSecret(name, process.env))
     if (Result.isFailure(keys)) return yield* new InvalidInput({ subject: "keys", issues: keys.failure })
     const telemetry = Layer.provideMerge(
@@ -73,7 +81,14 @@ export const start = Command.make(
       logLayer(settings.logLevel, json),
     )
     const common = { settings, plan, keys: keys.success }
-    const here = { ...common, env: process.env, print: json ? printLine : print }
+    // What is not in the environment may be in the vault. One of several workers looks for all.
+    const tells = hasVault && (worker ?? 1) === 1
+    const here = {
+      ...common,
+      env: process.env,
+      print: json ? printLine : print,
+      ...(tells ? { onVault: (vault: Vault["Service"]) => tellMissing(plan, vault) } : {}),
+    }
     if (worker !== undefined) return yield* Effect.provide(workerRuntime(here), telemetry)
     const progress = startProgress()
     const onReady = (ready: Ready) =>
@@ -118,5 +133,13 @@ export const start = Command.make(
     { command: "meshes start --workers 4", description: "Four processes on one port, to use four cores" },
   ]),
 )
+
+/** What is neither in the vault nor in the environment: one tenant's missing secret stops no other. A line each. */
+const tellMissing = (plan: Plan, vault: Vault["Service"]): void => {
+  const { missing, wrong } = secretIssues(plan, process.env, (workspace) => vaultFirst(vault, workspace))
+  const issues = [...missing, ...wrong]
+  for (const { path, message } of issues.slice(0, limits.issuesShown)) warn(`${formatPath(path)}: ${message}`)
+  if (issues.length > limits.issuesShown) warn(`… and ${issues.length - limits.issuesShown} more secrets`)
+}
 
 const printLine = (line: string): void => printJson({ event: "printed", line })

@@ -26,11 +26,17 @@ export const validate = Command.make(
     const checked = yield* Effect.result(planOf(settings))
     if (checked._tag === "Failure") return yield* refuse(checked.failure, json)
     const plan = checked.success
-    const issues = secrets ? secretIssues(plan, process.env) : []
+    const { missing, wrong } = secrets ? secretIssues(plan, process.env) : { missing: [], wrong: [] }
+    // With a key ring what is not here may be in the vault, which is in the log: that is looked at when the runtime starts.
+    const hasVault = settings.secretKeys.length > 0
+    const issues = hasVault ? wrong : [...missing, ...wrong]
     if (issues.length > 0) return yield* refuse({ subject: settings.configFile, issues }, json)
+    const notes = hasVault ? missing.map(({ path, name }) => ({ path: formatPath(path), message: later(name) })) : []
     const counts = countsOf(plan)
-    if (json) printJson({ valid: true, revision: plan.revision, ...counts })
+    if (json) printJson({ valid: true, revision: plan.revision, ...counts, ...(notes.length === 0 ? {} : { notes }) })
     else {
+      for (const { path, message } of notes.slice(0, limits.issuesShown)) note(`  ${path}: ${message}`)
+      if (notes.length > limits.issuesShown) note(`  … and ${notes.length - limits.issuesShown} more`)
       good(
         `${settings.configFile}: valid, revision ${plan.revision}: ${counts.workspaces} workspaces, ` +
           `${counts.connections} connections, ${counts.rules} rules`,
@@ -44,6 +50,9 @@ export const validate = Command.make(
     { command: "meshes validate --config eu.config.ts --json", description: "For a pipeline" },
   ]),
 )
+
+const later = (name: string): string =>
+  `secret "${name}" is not in the environment; it is looked for in the vault at start`
 
 export const countsOf = (plan: Plan) => {
   const workspaces = [...plan.workspaces.values()]

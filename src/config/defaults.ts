@@ -181,6 +181,20 @@ export const limits = {
   /** The body of a request that pauses one. */
   pauseBodyBytes: 4 * kibibyte,
 
+  // ── secrets ──
+  /** One secret, in bytes of UTF-8. */
+  secretBytes: 64 * kibibyte,
+  /** Keys of the ring: as many as take part in a rotation, and some. */
+  secretKeys: 16,
+  /** How long the log remembers that a record was removed: longer than a watch can be interrupted and go on. */
+  vaultRemovedMs: 1 * hour,
+  /** How often a record that others change too is decided anew before that is an error. */
+  vaultTries: 20,
+  /** Records that a rotation seals anew at once. */
+  vaultRotating: 32,
+  /** A request that sets a secret: every character of it may be escaped. */
+  secretBodyBytes: 512 * kibibyte,
+
   // ── replicas ──
   /** A lease that is not renewed for this long is free: how soon the work of a replica that vanished can be taken over. */
   leaseMs: 6 * second,

@@ -3,6 +3,7 @@
  * connection for `defineConfig`.
  */
 import * as Schema from "effect/Schema"
+import * as SchemaTransformation from "effect/SchemaTransformation"
 import type { OAuthSetting, Token } from "../model/auth.ts"
 import {
   connectionOptionKeys,
@@ -15,12 +16,11 @@ import {
   type Resolved,
   type SecretRef,
 } from "../model/connector.ts"
-
-const secretName = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/
+import { secretNamePattern } from "../model/secret-ref.ts"
 
 /**
- * A reference to a secret: the environment variable `name`, or the content of the file that `name_FILE` names. The value is looked up
- * when the runtime starts; the config never holds it.
+ * A reference to a secret: in the vault of the connection's workspace, else the environment variable `name`, else the content of the file
+ * that `name_FILE` names. The value is looked up when the runtime needs it; the config never holds it.
  *
  * @example webhook({ url: "https://example.com/in", secret: secret("ACME_WEBHOOK_SECRET") })
  */
@@ -32,8 +32,16 @@ export const SecretField: Schema.Codec<SecretRef, SecretRef> = Schema.declare(
     typeof value === "object" &&
     value !== null &&
     (value as SecretRef)._tag === "Secret" &&
-    secretName.test((value as SecretRef).name),
-  { expected: 'secret("NAME"), a reference: secrets are never written into a config' },
+    secretNamePattern.test((value as SecretRef).name),
+  {
+    expected: 'secret("NAME"), a reference: secrets are never written into a config',
+    // In documents: the secret's name, marked for what it is.
+    toCodecJson: () =>
+      Schema.link<SecretRef>()(
+        Schema.String.annotate({ format: "secret" }),
+        SchemaTransformation.transform({ decode: secret, encode: ({ name }) => name }),
+      ),
+  },
 )
 
 const OAuthWords = Schema.Struct({

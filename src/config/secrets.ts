@@ -1,6 +1,7 @@
 /**
  * Puts secrets in place of references: `secret("NAME")` is the environment variable `NAME`, else the content of the file that
- * `NAME_FILE` names (as containers mount them). Nothing here ever prints a value.
+ * `NAME_FILE` names (as containers mount them). What the vault has of a workspace comes before both (`secrets/settings-resolver.ts`).
+ * Nothing here ever prints a value.
  */
 import { readFileSync } from "node:fs"
 import * as Result from "effect/Result"
@@ -72,3 +73,14 @@ export const resolveSecrets = (
 
 export const isSecretRef = (value: unknown): value is SecretRef =>
   typeof value === "object" && value !== null && (value as SecretRef)._tag === "Secret"
+
+/** The names of the secrets that a connection's settings refer to. */
+export const secretNamesIn = (settings: unknown): ReadonlySet<string> => {
+  const names = new Set<string>()
+  const look = (part: unknown): void => {
+    if (isSecretRef(part)) names.add(part.name)
+    else if (typeof part === "object" && part !== null) Object.values(part).forEach(look)
+  }
+  look(settings)
+  return names
+}

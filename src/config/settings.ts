@@ -2,6 +2,7 @@
  * The settings of one process, from its environment: where the config is, where to listen, which NATS. Each variable can also be a file
  * (`NAME_FILE`). All that is wrong is told at once.
  */
+import { createSecretKey, type KeyObject } from "node:crypto"
 import { isAbsolute, resolve } from "node:path"
 import * as Result from "effect/Result"
 import { InvalidInput, type Issue } from "../model/errors.ts"
@@ -35,6 +36,8 @@ export interface Settings {
   readonly dataDir: string
   readonly adminKey?: string
   readonly keys: ReadonlyArray<SettingsKey>
+  /** The vault's key ring, newest first: objects that do not show themselves when they are printed. Empty: no vault. */
+  readonly secretKeys: ReadonlyArray<KeyObject>
   readonly logLevel: LogLevel
   /** Processes that share the port and the work. */
   readonly workers: number
@@ -101,6 +104,7 @@ export const loadSettings = (env: Environment, flags: SettingsFlags = {}): Resul
       : `"${text}" is not a URL such as "http://host:4318"`,
   )
   const keys = checked("MESHES_KEYS", parseKeys)
+  const secretKeys = checked("MESHES_SECRET_KEYS", parseSecretKeys)
   const natsServer = read("MESHES_NATS_SERVER")
   const config = flags.config ?? read("MESHES_CONFIG") ?? defaults.configFile
   const host = flags.host ?? read("MESHES_HOST") ?? defaults.host
@@ -115,6 +119,7 @@ export const loadSettings = (env: Environment, flags: SettingsFlags = {}): Resul
     dataDir: resolve(dataDir),
     ...(adminKey === undefined ? {} : { adminKey: adminKey.value }),
     keys: keys?.value ?? [],
+    secretKeys: secretKeys?.value ?? [],
     logLevel: logLevel?.value ?? defaults.logLevel,
     workers: flags.workers ?? workers?.value ?? defaults.workers,
     ...(otlp === undefined ? {} : { otlpEndpoint: otlp.value }),
@@ -168,6 +173,28 @@ const parseKeys = (text: string): { readonly value: ReadonlyArray<SettingsKey> }
       ...(workspaces === undefined ? {} : { workspaces: workspaces as ReadonlyArray<string> }),
       publishable: publishable === true,
     })
+  }
+  return { value: keys }
+}
+
+const secretKeyBytes = 32
+
+/** Keys apart by commas or white space, newest first. Never says what it was given. */
+const parseSecretKeys = (text: string): { readonly value: ReadonlyArray<KeyObject> } | string => {
+  const parts = text.split(/[\s,]+/).filter((part) => part !== "")
+  if (parts.length > limits.secretKeys) return `holds ${parts.length} keys, at most ${limits.secretKeys} are taken`
+  const keys: Array<KeyObject> = []
+  for (const [index, part] of parts.entries()) {
+    const bytes = /^[0-9a-f]{64}$/i.test(part)
+      ? Buffer.from(part, "hex")
+      : Buffer.from(/^[A-Za-z0-9+/_-]{43}=?$/.test(part) ? part : "", "base64")
+    if (bytes.length !== secretKeyBytes) {
+      return `key ${index + 1} is not ${secretKeyBytes} bytes in base64 or hex: make one with \`meshes secrets key\``
+    }
+    const key = createSecretKey(bytes)
+    const same = keys.findIndex((one) => one.equals(key))
+    if (same >= 0) return `key ${index + 1} is the same as key ${same + 1}: name each once, newest first`
+    keys.push(key)
   }
   return { value: keys }
 }

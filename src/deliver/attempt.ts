@@ -14,10 +14,13 @@ import { aboutOf, connectorFault, shown, type Attempt, type Exchange } from "./e
 import { findTarget, prepare, requestFor, withToken, type Prepared, type Target } from "./prepare.ts"
 import { takeSteps, type Sent } from "./steps.ts"
 
+/** Why a connection is paused whose secrets are not all there. */
+export const secretMissing = "secret_missing"
+
 export interface AttemptDependencies {
   readonly plan: () => Plan
   /** A connection's settings with secrets in place of references, or why that cannot be. */
-  readonly settings: (connection: ConnectionPlan) => Result.Result<unknown, Outcome>
+  readonly settings: (connection: ConnectionPlan) => Result.Result<unknown, string>
   readonly exchange: Exchange
   readonly host: Host
   /** The bytes of an event too large to travel with its delivery. */
@@ -54,7 +57,11 @@ export const makeAttempt = (dependencies: AttemptDependencies): MakeAttempt => {
     if (found === undefined) return allOf(targets.map((target) => Result.merge(target) as Outcome))
     const { connection } = found.success
     const resolved = settings(connection)
-    if (Result.isFailure(resolved)) return allOf(sendings.map(() => resolved.failure))
+    if (Result.isFailure(resolved)) {
+      // Not the deliveries' fault: they wait, and go out once the secret is set.
+      const message = resolved.failure
+      return allOf(sendings.map(() => ({ kind: "auth_failed", permanent: false, pause: secretMissing, message })))
+    }
     const attempt: Attempt = { connection, settings: resolved.success, exchange }
     const prepared: Array<Result.Result<Prepared, Outcome>> = []
     for (const [i, target] of targets.entries()) {
@@ -64,12 +71,22 @@ export const makeAttempt = (dependencies: AttemptDependencies): MakeAttempt => {
       prepared.push(one)
     }
     const { action } = found.success
-    if ("batch" in action) return yield* sendBatch(action, prepared, attempt)
-    const [only] = prepared
-    if (only === undefined || Result.isFailure(only)) return allOf(prepared.map((one) => Result.merge(one) as Outcome))
-    const sent = yield* sendOne(only.success, attempt)
-    return { outcomes: [sent.outcome], call: sent.outcome, calls: sent.calls }
+    // A bug's message may hold what the connector had in its hands.
+    return yield* caught(
+      "batch" in action ? sendBatch(action, prepared, attempt) : sendAlone(prepared[0]!, attempt),
+      sendings,
+      (outcome) => shown({ outcome }, attempt),
+    )
   })
+
+  const sendAlone = (prepared: Result.Result<Prepared, Outcome>, attempt: Attempt): Effect.Effect<Attempted> =>
+    Result.isFailure(prepared)
+      ? Effect.succeed(allOf([prepared.failure]))
+      : Effect.map(sendOne(prepared.success, attempt), ({ outcome, calls }) => ({
+          outcomes: [outcome],
+          call: outcome,
+          calls,
+        }))
 
   const sendOne = (prepared: Prepared, attempt: Attempt): Effect.Effect<Sent> => {
     const { action, input, context } = prepared
@@ -90,13 +107,20 @@ export const makeAttempt = (dependencies: AttemptDependencies): MakeAttempt => {
     }))
   }
 
-  return (sendings) =>
-    Effect.catchCause(run(sendings), (cause) =>
-      Cause.hasInterrupts(cause)
-        ? Effect.interrupt
-        : Effect.succeed(allOf(sendings.map(() => connectorFault(Cause.squash(cause))))),
-    )
+  return (sendings) => caught(run(sendings), sendings)
 }
+
+/** @param as how the outcome of a bug is kept */
+const caught = (
+  attempt: Effect.Effect<Attempted>,
+  sendings: ReadonlyArray<Sending>,
+  as: (outcome: Outcome) => Outcome = (outcome) => outcome,
+): Effect.Effect<Attempted> =>
+  Effect.catchCause(attempt, (cause) =>
+    Cause.hasInterrupts(cause)
+      ? Effect.interrupt
+      : Effect.succeed(allOf(sendings.map(() => as(connectorFault(Cause.squash(cause)))))),
+  )
 
 /** Nothing was sent, or each stands for itself. */
 const allOf = (outcomes: ReadonlyArray<Outcome>): Attempted => ({ outcomes, call: outcomes[0]!, calls: 1 })

@@ -11,7 +11,7 @@ import * as Result from "effect/Result"
 import { CurrentPlan } from "../config/current-plan.ts"
 import { connectionDefaults, limits } from "../config/defaults.ts"
 import { findRule } from "../config/find-rule.ts"
-import type { ConnectionPlan, Plan, RetryPlan } from "../config/plan.ts"
+import type { Plan, RetryPlan } from "../config/plan.ts"
 import { ConnectionStates } from "../log/connections.ts"
 import { NatsElsewhere } from "../log/elsewhere.ts"
 import { LaneLogs } from "../log/lane-log.ts"
@@ -21,25 +21,20 @@ import { Work } from "../log/work.ts"
 import { changeOf, type ConnectionRef, type ConnectionState } from "../model/connection-state.ts"
 import { LogUnavailable } from "../model/errors.ts"
 import type { Delivery } from "../model/delivery.ts"
-import type { Outcome } from "../model/outcome.ts"
 import type { ConnectionRecord, DeliveryAttempted } from "../model/record.ts"
 import { Health } from "../observe/health.ts"
 import { attemptOutcomes, attemptSeconds, circuitChanges, deliveriesDead } from "../observe/metrics.ts"
-import { makeAttempt } from "./attempt.ts"
+import { SettingsResolver } from "../secrets/settings-resolver.ts"
+import { Vault } from "../secrets/vault.ts"
+import { makeAttempt, secretMissing } from "./attempt.ts"
 import type { CircuitStateName } from "./circuit.ts"
 import { Committer } from "./commit.ts"
 import type { Change, GateSettings } from "./gate.ts"
-import { makeExchange, type Credentials } from "./exchange.ts"
+import { Exchanges } from "./exchange.ts"
 import type { Form } from "./gather.ts"
-import { makeHttpSender } from "./http.ts"
+import { makeMender, runtime, type Mender } from "./mend.ts"
 import { findTarget } from "./prepare.ts"
 import { Shard } from "./shard.ts"
-
-/** Puts secrets in place of references. Given by whoever starts the runtime: it knows the environment. */
-export class SettingsResolver extends Context.Service<
-  SettingsResolver,
-  { readonly resolve: (connection: ConnectionPlan) => Result.Result<unknown, string> }
->()("meshes/SettingsResolver") {}
 
 /** Where the `console` connector prints. */
 export class Printer extends Context.Service<Printer, { readonly print: (line: string) => void }>()("meshes/Printer") {}
@@ -53,29 +48,18 @@ export const delivererLayer = Layer.effectDiscard(
     const leases = yield* Leases
     const states = yield* ConnectionStates
     const resolver = yield* SettingsResolver
+    const vault = yield* Vault
     const printer = yield* Printer
     const elsewhere = yield* NatsElsewhere
-    const sender = yield* makeHttpSender()
+    const exchange = yield* Exchanges
     const attempts = yield* FiberSet.make<void>()
     const run = yield* FiberSet.runtime(attempts)()
     const context = yield* Effect.context<never>()
 
-    const resolved = new WeakMap<ConnectionPlan, Result.Result<unknown, Outcome>>()
     const attempt = makeAttempt({
       plan: current.get,
-      settings: (connection) => {
-        let settings = resolved.get(connection)
-        if (settings === undefined) {
-          settings = Result.mapError(resolver.resolve(connection), (message): Outcome => ({
-            kind: "auth_failed",
-            permanent: true,
-            message,
-          }))
-          resolved.set(connection, settings)
-        }
-        return settings
-      },
-      exchange: makeExchange(sender, credentials),
+      settings: resolver.resolve,
+      exchange,
       host: { nats: elsewhere.publish, print: (line) => Effect.sync(() => printer.print(line)) },
       event: work.event,
     })
@@ -103,23 +87,33 @@ export const delivererLayer = Layer.effectDiscard(
           log: (message) => void Effect.runForkWith(context)(Effect.logWarning(message)),
         }),
     )
+    /** The shards that this replica runs. */
+    const running = new Set<number>()
+    const mender = makeMender({
+      plan: current.get,
+      states,
+      missing: [{ code: secretMissing, isThere: (connection) => Result.isSuccess(resolver.resolve(connection)) }],
+      isMine: ({ workspace, connection }) => running.has(shardOf(workspace, connection)),
+    })
     yield* Effect.acquireRelease(
-      Effect.sync(() =>
+      Effect.sync(() => [
         states.listen((ref, state) => {
           // What the runtime changed by itself, the lane's owner knows.
           if (state.by !== runtime) shards[shardOf(ref.workspace, ref.connection)]!.apply(ref, state)
+          else if (state.state === "paused") mender.connection(ref)
         }),
-      ),
-      (stop) => Effect.sync(stop),
+        // After the resolver, which was made before and listens too.
+        vault.listen(({ workspace }) => mender.workspace(workspace)),
+      ]),
+      (stops) => Effect.sync(() => stops.forEach((stop) => stop())),
     )
     // Together, so that at the end they let go at the same time.
-    const loops = shards.map((shard, index) => leases.whileHeld(units.deliver(index), runShard(index, shard)))
+    const loops = shards.map((shard, index) =>
+      leases.whileHeld(units.deliver(index), runShard(index, shard, running, mender)),
+    )
     yield* Effect.forkScoped(Effect.all(loops, { concurrency: "unbounded", discard: true }))
   }),
 )
-
-/** Who changes circuits when nobody did. */
-const runtime = "runtime"
 
 const changed = (
   ref: ConnectionRef,
@@ -179,12 +173,6 @@ const formOf = (plan: Plan, delivery: Delivery): Form | undefined => {
   return { action: rule.action, size: Math.min(size, action.batch.max, limits.batchSizeMax), waitMs }
 }
 
-/** Until tokens are there. */
-const credentials: Credentials = {
-  token: () => Effect.succeed(Result.fail({ kind: "auth_failed", message: "the connection is not authorized yet" })),
-  renew: () => Effect.succeed(Result.fail({ kind: "auth_failed", message: "the connection is not authorized yet" })),
-}
-
 const observe = (record: DeliveryAttempted, context: Context.Context<never>): void => {
   attemptSeconds.updateUnsafe(record.duration_ms / 1000, context)
   attemptOutcomes[record.outcome].updateUnsafe(1, context)
@@ -192,7 +180,7 @@ const observe = (record: DeliveryAttempted, context: Context.Context<never>): vo
 }
 
 /** Takes work until a consumer is gone or turns out to be stuck; tends the lanes meanwhile. At the end, what was begun ends first. */
-const runShard = (index: number, shard: Shard) =>
+const runShard = (index: number, shard: Shard, running: Set<number>, mender: Mender) =>
   Effect.gen(function* () {
     const name = units.deliver(index)
     const work = yield* Work
@@ -210,6 +198,11 @@ const runShard = (index: number, shard: Shard) =>
       try: () => shard.start(parked, (reason) => Deferred.doneUnsafe(gone, failed(reason))),
       catch: (cause) => failed(String(cause)),
     })
+    yield* Effect.acquireRelease(
+      Effect.sync(() => running.add(index)),
+      () => Effect.sync(() => running.delete(index)),
+    )
+    mender.all()
     health.beat(name)
     let swept = 0
     let overdue = 0

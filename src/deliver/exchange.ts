@@ -2,7 +2,9 @@
  * One call as a connection: the request completed with its credentials, sent, and its answer judged. A token that the vendor refuses is
  * renewed, and the call made once more.
  */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import { limits } from "../config/defaults.ts"
 import type { ConnectionPlan } from "../config/plan.ts"
@@ -11,8 +13,8 @@ import { authOf, UnfitInput } from "../model/complete.ts"
 import type { HttpRequest, HttpResponse, Judge } from "../model/connector.ts"
 import { httpOutcome } from "../model/http-outcome.ts"
 import type { Outcome } from "../model/outcome.ts"
-import type { HttpSender } from "./http.ts"
-import { masked } from "./mask.ts"
+import { makeHttpSender, type HttpSender } from "./http.ts"
+import { maskedText } from "./mask.ts"
 
 /** The tokens of connections that are authorized by OAuth. An outcome instead of one says why there is none. */
 export interface Credentials {
@@ -23,6 +25,19 @@ export interface Credentials {
     settings: unknown,
     refused: Token,
   ) => Effect.Effect<Result.Result<Token, Outcome>>
+}
+
+/** Where tokens come from. */
+export class CredentialStore extends Context.Service<CredentialStore, Credentials>()("meshes/CredentialStore") {}
+
+/** Calls as connections, by one sender for all of the process. */
+export class Exchanges extends Context.Service<Exchanges, Exchange>()("meshes/Exchanges") {
+  static readonly layer = Layer.effect(
+    Exchanges,
+    Effect.gen(function* () {
+      return makeExchange(yield* makeHttpSender(), yield* CredentialStore)
+    }),
+  )
 }
 
 /** What a call came to. */
@@ -69,7 +84,9 @@ export const makeExchange = (sender: HttpSender, credentials: Credentials): Exch
       const made = token === undefined ? { request } : { request, token }
       if (sent._tag === "Failure") return { outcome: sent.outcome, ...made }
       const judge = options.judge ?? connection.connection.connector.outcome ?? httpOutcome
-      return { outcome: judge(sent.response, Date.now()), response: sent.response, ...made }
+      // What is said of an answer may be cut off: half a secret would no longer be found in it.
+      const body = maskedText(sent.response.body, connection.settings, options.settings, credentialsOf(request, token))
+      return { outcome: judge({ ...sent.response, body }, Date.now()), response: sent.response, ...made }
     })
   }
 
@@ -110,16 +127,19 @@ export const aboutOf = ({ connection, settings }: Attempt) => ({
 
 /** The outcome as it is kept: with what was sent and what came back, and without secrets. */
 export const shown = ({ outcome, request, response, token }: Exchanged, { connection, settings }: Attempt): Outcome => {
-  const whole: Outcome = {
+  const mask = (text: string) => maskedText(text, connection.settings, settings, credentialsOf(request, token))
+  return {
     ...outcome,
+    message: mask(outcome.message).slice(0, limits.messageCharacters),
     ...(request === undefined
       ? {}
-      : { request: { method: request.method, url: request.shown ?? request.url, bytes: lengthOf(request.body) } }),
+      : {
+          request: { method: request.method, url: mask(request.shown ?? request.url), bytes: lengthOf(request.body) },
+        }),
     ...(response === undefined || response.body === ""
       ? {}
-      : { response: response.body.slice(0, limits.responseBodyKept) }),
+      : { response: mask(response.body).slice(0, limits.responseBodyKept) }),
   }
-  return masked(whole, connection.settings, settings, credentialsOf(request, token))
 }
 
 /** What a request was made with beside the secrets themselves: a token, and the form that they take in a header. */

@@ -117,6 +117,9 @@ export class Gate {
     if (holdMs > 0) {
       this.#notBefore = Math.max(this.#notBefore, performance.now() + Math.min(holdMs, limits.retryAfterMaxMs))
     }
+    if (outcome.pause !== undefined) {
+      return this.#move({ type: "PAUSE" }, `${outcome.pause}: ${outcome.message}`, alert)
+    }
     if (outcome.kind === "delivered" && this.#tally === undefined && this.state === "closed") return
     const plan = this.#plan()
     this.#tally ??= new Tally()

@@ -3,34 +3,26 @@
  * destination may repeat in its answer what it was sent.
  */
 import { isSecretRef } from "../config/secrets.ts"
-import type { Outcome } from "../model/outcome.ts"
 
 /** Shorter values would be found in words that are no secrets. */
-const maskedCharactersMin = 6
+export const maskedCharactersMin = 6
 
 const known = new WeakMap<object, ReadonlyArray<string>>()
 
 /**
+ * The text without secrets. Before anything is cut off it: half a secret would no longer be found.
+ *
  * @param settings the connection's, with references
  * @param resolved the same, with values
  * @param more that is not to be shown: what a request was made with
  */
-export const masked = (
-  outcome: Outcome,
+export const maskedText = (
+  text: string,
   settings: unknown,
   resolved: unknown,
   more: ReadonlyArray<string> = [],
-): Outcome => {
-  const secrets = [...more.filter(({ length }) => length >= maskedCharactersMin), ...secretsOf(settings, resolved)]
-  if (secrets.length === 0) return outcome
-  const { message, request, response } = outcome
-  return {
-    ...outcome,
-    message: mask(message, secrets),
-    ...(request === undefined ? {} : { request: { ...request, url: mask(request.url, secrets) } }),
-    ...(response === undefined ? {} : { response: mask(response, secrets) }),
-  }
-}
+): string =>
+  mask(text, [...more.filter(({ length }) => length >= maskedCharactersMin), ...secretsOf(settings, resolved)])
 
 const mask = (text: string, secrets: ReadonlyArray<string>): string => {
   let out = text
@@ -56,6 +48,9 @@ const collect = (settings: unknown, resolved: unknown, found: Set<string>): void
     if (typeof resolved !== "string" || resolved.length < maskedCharactersMin) return
     found.add(resolved)
     found.add(encodeURIComponent(resolved))
+    // As it stands in a JSON text, and inside of base64, as Basic authentication puts it.
+    found.add(JSON.stringify(resolved).slice(1, -1))
+    for (const inside of insideBase64(resolved)) found.add(inside)
     // An address is normalized before it is used.
     if (URL.canParse(resolved)) found.add(new URL(resolved).href)
     return
@@ -64,4 +59,14 @@ const collect = (settings: unknown, resolved: unknown, found: Set<string>): void
   for (const [key, value] of Object.entries(settings)) {
     collect(value, (resolved as { readonly [key: string]: unknown })[key], found)
   }
+}
+
+/** What is the same in the base64 of every text that holds the secret: for each of the three ways in which it can lie in it. */
+const insideBase64 = (secret: string): ReadonlyArray<string> => {
+  const bytes = Buffer.from(secret)
+  return [0, 1, 2].map((before) => {
+    const text = Buffer.concat([Buffer.alloc(before), bytes]).toString("base64")
+    // Without the characters that hold bits of what is before or after it.
+    return text.slice(Math.ceil((before * 8) / 6), Math.floor(((before + bytes.length) * 8) / 6))
+  })
 }

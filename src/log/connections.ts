@@ -3,13 +3,10 @@
  * or by a person. Each change is one decision over the state before it (the write is refused if that is no longer the last one), then
  * a history record and an event of the workspace; both carry the change's sequence as their id, so that telling them again is harmless.
  */
-import { AckPolicy, DeliverPolicy } from "@nats-io/jetstream"
-import { nanos, nuid } from "@nats-io/nats-core"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import { limits } from "../config/defaults.ts"
 import {
   changeOf,
@@ -28,9 +25,9 @@ import { supervise } from "../observe/supervise.ts"
 import { errorCodes, publishBatch, type Message } from "./batch.ts"
 import { Nats, reasonOf, type NatsShape } from "./connection.ts"
 import { nextMessages } from "./direct.ts"
-import { openPull } from "./pull.ts"
 import { createdHeader } from "./stored.ts"
 import { streams, subjects } from "./topology.ts"
+import { watchBucket } from "./watch.ts"
 
 /** What a state becomes; `undefined`: it stays as it is. */
 export type Decide = (before: ConnectionState | undefined) => ConnectionState | undefined
@@ -88,7 +85,15 @@ export class ConnectionStates extends Context.Service<
       }
       const health = yield* Health
       health.expect("connections")
-      yield* Effect.forkScoped(supervise("connections", watch(nats, note, known)))
+      const watching = watchBucket(nats, {
+        loop: "connections",
+        stream: streams.connections,
+        filter: subjects.connection("*", "*"),
+        onMessage: ({ subject, data }) =>
+          note(refOf(subject), JSON.parse(Buffer.from(data).toString()) as ConnectionState),
+        onKnown: () => Deferred.doneUnsafe(known, Effect.void),
+      })
+      yield* Effect.forkScoped(supervise("connections", watching))
       yield* Deferred.await(known)
       const tails = new Map<string, Promise<void>>()
       return {
@@ -257,70 +262,3 @@ const store = async (nats: NatsShape, message: Message): Promise<void> => {
     await new Promise((resolve) => setTimeout(resolve, delay))
   }
 }
-
-/** The last state of each connection, then every change. Ends when one was lost on the way. */
-const watch = (
-  nats: NatsShape,
-  note: (ref: ConnectionRef, state: ConnectionState) => void,
-  known: Deferred.Deferred<void>,
-) =>
-  Effect.gen(function* () {
-    const health = yield* Health
-    const consumer = `watcher-${nuid.next()}`
-    const { num_pending } = yield* Effect.acquireRelease(
-      attempt("watching connections", () =>
-        nats.jsm.consumers.add(streams.connections, {
-          name: consumer,
-          ack_policy: AckPolicy.None,
-          filter_subject: subjects.connection("*", "*"),
-          deliver_policy: DeliverPolicy.LastPerSubject,
-          mem_storage: true,
-          num_replicas: 1,
-          inactive_threshold: nanos(limits.pullExpiresMs * 2),
-        }),
-      ),
-      () =>
-        Effect.promise(async () => {
-          if (nats.connected()) await nats.jsm.consumers.delete(streams.connections, consumer).catch(() => false)
-        }),
-    )
-    let left = num_pending
-    let expected = 1
-    const all = () => {
-      health.beat("connections")
-      Deferred.doneUnsafe(known, Effect.void)
-    }
-    const gone = yield* Deferred.make<string>()
-    const pull = yield* Effect.acquireRelease(
-      Effect.sync(() =>
-        openPull(nats, {
-          stream: streams.connections,
-          consumer,
-          window: limits.readerPrefetch,
-          onMessage: (message) => {
-            if (message.consumerSeq !== expected)
-              Deferred.doneUnsafe(gone, Effect.succeed("a change was lost on the way"))
-            expected = message.consumerSeq + 1
-            try {
-              note(refOf(message.subject), JSON.parse(Buffer.from(message.data).toString()) as ConnectionState)
-            } catch {
-              // Nothing of ours.
-            }
-            pull.done(1)
-            if (--left === 0) all()
-          },
-          onGone: (reason) => Deferred.doneUnsafe(gone, Effect.succeed(reason)),
-        }),
-      ),
-      (open) => Effect.sync(() => open.close()),
-    )
-    if (left === 0) all()
-    for (;;) {
-      const end = yield* Deferred.await(gone).pipe(Effect.timeoutOption(limits.idleCheckMs))
-      if (Option.isSome(end)) {
-        return yield* new LogUnavailable({ operation: "watching connections", reason: end.value, stored: "no" })
-      }
-      // The server speaks every two seconds: a silent one is no progress.
-      if (performance.now() - pull.heardAt() < limits.loopSilenceMs / 2) health.beat("connections")
-    }
-  }).pipe(Effect.scoped)

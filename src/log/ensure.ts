@@ -20,12 +20,19 @@ const reliedOn = [
   "allow_direct",
   "allow_rollup_hdrs",
   "allow_msg_schedules",
+  "allow_msg_ttl",
 ] as const satisfies ReadonlyArray<keyof StreamConfig>
 
 export const ensureTopology = Effect.gen(function* () {
   const nats = yield* Nats
   for (const shape of streamShapes()) yield* ensureStream(nats, shape)
   for (let shard = 0; shard < limits.shards; shard++) yield* ensureShard(nats, shard)
+})
+
+/** The vault's stream alone: secrets may be set before a runtime was ever started. */
+export const ensureVault = Effect.gen(function* () {
+  const shape = streamShapes().find(({ name }) => name === streams.vault)!
+  yield* ensureStream(yield* Nats, shape)
 })
 
 const ensureStream = (nats: NatsShape, shape: StreamShape) =>

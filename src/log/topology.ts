@@ -11,9 +11,10 @@ export const streams = {
   deliveries: "DELIVERIES",
   dead: "DEAD",
   history: "HISTORY",
-  /** Two key-value buckets by their shape, written in batches. */
+  /** Key-value buckets by their shape, written in batches. */
   leases: "KV_MESHES_LEASES",
   connections: "KV_MESHES_CONNECTIONS",
+  vault: "KV_MESHES_VAULT",
 } as const
 
 export const subjects = {
@@ -47,6 +48,8 @@ export const subjects = {
   lease: (unit: string) => `$KV.MESHES_LEASES.lease.${unit}`,
   /** The state of a connection's circuit. */
   connection: (workspace: WorkspaceId, connection: string) => `$KV.MESHES_CONNECTIONS.${workspace}.${connection}`,
+  /** A sealed record. `name` is a `nameToken`, or `*` for all. */
+  sealed: (kind: string, workspace: WorkspaceId, name: string) => `$KV.MESHES_VAULT.${kind}.${workspace}.${name}`,
   dead: (workspace: WorkspaceId, connection: string, delivery: DeliveryId) =>
     `dead.${workspace}.${connection}.${delivery}`,
   /** `writer` is `route.<partition>`, `deliver.<shard>` or `operate`. */
@@ -142,6 +145,16 @@ export const streamShapes = (): ReadonlyArray<StreamShape> => [
     subjects: ["$KV.MESHES_CONNECTIONS.>"],
     retention: RetentionPolicy.Limits,
     max_msgs_per_subject: 1,
+    duplicate_window: nanos(limits.idempotencyWindowMs),
+  },
+  {
+    ...base,
+    name: streams.vault,
+    description: "Meshes: secrets and tokens of workspaces, sealed",
+    subjects: ["$KV.MESHES_VAULT.>"],
+    retention: RetentionPolicy.Limits,
+    max_msgs_per_subject: 1,
+    allow_msg_ttl: true,
     duplicate_window: nanos(limits.idempotencyWindowMs),
   },
 ]

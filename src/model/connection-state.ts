@@ -11,7 +11,7 @@ export interface ConnectionState {
   readonly reason: string
   /** Since when, in milliseconds. */
   readonly at: number
-  /** Who: `runtime`, `key:<name>` or `cli:<user>`. */
+  /** Who: `runtime`, `key:<name>`, `cli:<user>`, or `vault`: what was missing came. */
   readonly by: string
   /** When an open circuit is tried again, in milliseconds. */
   readonly probe?: number

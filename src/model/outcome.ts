@@ -50,6 +50,11 @@ export interface Outcome {
   readonly tokenRefused?: boolean
   /** `true` when the destination said that it will never take anything again (410 Gone). */
   readonly gone?: boolean
+  /**
+   * The connection is to be paused until what is missing is there; a short code such as `secret_missing`, which the pause's reason begins
+   * with. For outcomes that no destination had a part in.
+   */
+  readonly pause?: string
   /** What was sent, without secrets: shown to support staff. */
   readonly request?: { readonly method: string; readonly url: string; readonly bytes: number }
   /** The head of what came back, bounded by `limits.responseBodyKept`. */

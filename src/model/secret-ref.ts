@@ -2,6 +2,9 @@
  * A secret as a config names it, and what a value looks like when its secrets are in place.
  */
 
+/** Names of secrets: those of environment variables. */
+export const secretNamePattern = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/
+
 /** A reference to a secret, never its value: looked up in the vault, then the environment (`NAME`, `NAME_FILE`). */
 export interface SecretRef {
   readonly _tag: "Secret"

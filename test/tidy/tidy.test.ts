@@ -36,9 +36,10 @@ const allowed: { readonly [folder: string]: ReadonlyArray<string> } = {
   log: ["config", "model", "observe"],
   transform: ["config", "model"],
   accounts: ["config", "model", "observe", "log"],
-  ingest: ["config", "model", "observe", "log", "accounts"],
+  secrets: ["config", "model", "observe", "log", "accounts"],
+  ingest: ["config", "model", "observe", "log", "accounts", "secrets"],
   route: ["config", "model", "observe", "log", "transform"],
-  deliver: ["config", "model", "observe", "log", "transform"],
+  deliver: ["config", "model", "observe", "log", "secrets", "transform"],
   history: ["config", "model", "observe", "log"],
 }
 
