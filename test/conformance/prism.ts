@@ -4,7 +4,7 @@
 import { spawn } from "node:child_process"
 import { createRequire } from "node:module"
 import { request } from "undici"
-import type { Expected } from "./cases.ts"
+import type { Arrived } from "./trial.ts"
 
 export interface Judged {
   /** `unknown`: the description has no such path or method. */
@@ -14,7 +14,7 @@ export interface Judged {
 }
 
 export interface Prism {
-  readonly judge: (request: Expected) => Promise<Judged>
+  readonly judge: (request: Arrived) => Promise<Judged>
   readonly [Symbol.asyncDispose]: () => Promise<void>
 }
 
@@ -47,12 +47,11 @@ export const startPrism = async (file: string): Promise<Prism> => {
   }
 }
 
-const judge = async (url: string, { method, path, headers, body }: Expected): Promise<Judged> => {
+const judge = async (url: string, { method, path, headers, body }: Arrived): Promise<Judged> => {
   const answer = await request(`${url}${path}`, {
     method: method as "POST",
-    // A header that cases tell a pattern of is sent as something.
-    headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)])),
-    body: body === undefined ? null : typeof body === "string" ? body : JSON.stringify(body),
+    headers: headers as { readonly [name: string]: string },
+    body: body === "" ? null : body,
   })
   const text = await answer.body.text()
   const violations = answer.headers["sl-violations"]

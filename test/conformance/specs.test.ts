@@ -3,47 +3,24 @@
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { join, relative } from "node:path"
-import { fileURLToPath } from "node:url"
 import { Ajv } from "ajv"
 import formats from "ajv-formats"
 import { describe, expect, test } from "vitest"
 import * as connectors from "../../connectors/index.ts"
 import { webhook } from "../../connectors/webhook/index.ts"
 import { contextOf } from "../support/action.ts"
-import type { ConnectorCases, Expected } from "./cases.ts"
 import { startPrism, type Judged, type Prism } from "./prism.ts"
+import { hasCases, sentBy, type Sent } from "./sent.ts"
 import { described, elsewhere, specsFolder } from "./specs.ts"
 
-interface Sent extends Expected {
-  /** The action, list or way that sends it. */
-  readonly by: string
-}
-
-const hasCases = (name: string): boolean =>
-  name in connectors && existsSync(fileURLToPath(new URL(`../../connectors/${name}/cases.ts`, import.meta.url)))
-
-const sentBy = async (name: string): Promise<ReadonlyArray<Sent>> => {
-  const { cases } = (await import(`../../connectors/${name}/cases.ts`)) as { readonly cases: ConnectorCases }
-  const { actions, test, lists = {}, ways = [] } = cases
-  return [
-    ...Object.entries(actions).flatMap(([by, { exchange, batches = [] }]) => [
-      ...exchange.map(({ request }) => ({ by, ...request })),
-      ...batches.map(({ exchange: { request } }) => ({ by: `${by}, several in one call`, ...request })),
-    ]),
-    ...(test === undefined ? [] : [{ by: "the connection's test", ...test.request }]),
-    ...Object.entries(lists).map(([list, { request }]) => ({ by: `the list ${list}`, ...request })),
-    ...ways.flatMap(({ name: way, exchange }) => exchange.map(({ request }) => ({ by: `${way}`, ...request }))),
-  ]
-}
-
-/** The request without one field of its body, for each field. */
+/** The request with one field of its body left out, and with a list of null in its place, for each field. */
 const spoiled = (sent: Sent): ReadonlyArray<Sent> => {
-  const { body } = sent
+  if (!String(sent.headers["content-type"]).startsWith("application/json")) return []
+  const body = JSON.parse(sent.body) as unknown
   if (typeof body !== "object" || body === null || Array.isArray(body)) return []
-  return Object.keys(body).map((field) => ({
-    ...sent,
-    body: Object.fromEntries(Object.entries(body).filter(([name]) => name !== field)),
-  }))
+  return [undefined, [null]].flatMap((instead) =>
+    Object.keys(body).map((field) => ({ ...sent, body: JSON.stringify({ ...body, [field]: instead }) })),
+  )
 }
 
 /** A Prism takes seconds of a processor's time to start: so many at once. */
@@ -60,49 +37,50 @@ const withPrism = async (file: string, use: (prism: Prism) => Promise<void>): Pr
   await turn
 }
 
-const lineOf = ({ by, method, path }: Sent, { says }: Judged): string => `${by}: ${method} ${path}\n${says}`
+/** What is wrong with `sent` by a description, and what the description knows nothing of. */
+const holdTo = async (prism: Prism, sent: ReadonlyArray<Sent>) => {
+  const judged: Array<Sent & Judged> = []
+  for (const one of sent) judged.push({ ...one, ...(await prism.judge(one)) })
+  const known = judged.filter(({ kind }) => kind !== "unknown")
+  const wrong = known.filter(({ kind }) => kind === "refused").map(lineOf)
+  if (known.length === 0) wrong.push("no request belongs to this description")
+  return { wrong, known, strange: judged.filter(({ kind }) => kind === "unknown") }
+}
+
+/** Whether the check can fail: whether a request that was spoiled is refused. */
+const refusesSpoiled = async (prism: Prism, sent: ReadonlyArray<Sent>): Promise<boolean> => {
+  for (const one of sent.flatMap(spoiled)) if ((await prism.judge(one)).kind === "refused") return true
+  return false
+}
+
+const lineOf = ({ by, method, path, says }: Sent & Pick<Judged, "says">): string => `${by}: ${method} ${path}\n${says}`
 
 describe.skipIf(!existsSync(specsFolder))("against the API descriptions in ../shared/specs", () => {
   describe.concurrent("by Prism", () => {
-    for (const [name, { files, base, unknown = [] }] of Object.entries(described)) {
-      if (!hasCases(name)) continue
+    for (const [name, { files, base, accept, unknown = [] }] of Object.entries(described)) {
+      if (!(name in connectors) || !hasCases(name)) continue
 
       test(`what ${name} sends fits, and would not without a field that must be there`, async () => {
-        let left = (await sentBy(name)).map((sent) => ({
+        const wrong: Array<string> = []
+        let left: ReadonlyArray<Sent> = (await sentBy(name)).map((sent) => ({
           ...sent,
           path: base === undefined ? sent.path : sent.path.replace(base, ""),
+          headers: accept === undefined ? sent.headers : { ...sent.headers, accept },
         }))
-        const wrong: Array<string> = []
         for (const file of files) {
           await withPrism(file, async (prism) => {
-            const strange: typeof left = []
-            let refused = false
-            let judgedAny = false
-            for (const sent of left) {
-              const judged = await prism.judge(sent)
-              if (judged.kind === "unknown") {
-                strange.push(sent)
-                continue
-              }
-              judgedAny = true
-              if (judged.kind === "refused") {
-                wrong.push(lineOf(sent, judged))
-                continue
-              }
-              for (const one of refused ? [] : spoiled(sent)) refused ||= (await prism.judge(one)).kind === "refused"
-            }
-            if (judgedAny && !refused) wrong.push(`${file} refuses nothing, whatever is left out`)
-            if (!judgedAny) wrong.push(`${file} knows no request of ${name}`)
-            left = strange
+            const found = await holdTo(prism, left)
+            wrong.push(...found.wrong.map((line) => `${file}: ${line}`))
+            if (!(await refusesSpoiled(prism, found.known)))
+              wrong.push(`${file}: refuses nothing, whatever is left out`)
+            left = found.strange
           })
         }
         const excuseOf = ({ method, path }: Sent) => unknown.find(({ request }) => request.test(`${method} ${path}`))
         wrong.push(
           ...left
             .filter((sent) => excuseOf(sent) === undefined)
-            .map(
-              ({ by, method, path }) => `${by}: ${method} ${path}\nis in no description, and specs.ts does not say why`,
-            ),
+            .map((sent) => lineOf({ ...sent, says: "is in no description, and specs.ts does not say why" })),
           ...unknown
             .filter((excuse) => !left.some((sent) => excuseOf(sent) === excuse))
             .map(({ request }) => `specs.ts: no request needs the excuse ${request}`),
@@ -131,7 +109,7 @@ describe.skipIf(!existsSync(specsFolder))("against the API descriptions in ../sh
       )
       const events = (await sentBy("cloudevents"))
         .filter(({ headers }) => String(headers["content-type"]).startsWith("application/cloudevents"))
-        .flatMap(({ body }) => (typeof body === "string" ? (JSON.parse(body) as unknown) : body))
+        .flatMap(({ body }) => JSON.parse(body) as unknown)
       expect(events.length).toBeGreaterThan(0)
       for (const event of events) {
         expect([fits(event), fits.errors]).toEqual([true, null])

@@ -12,16 +12,52 @@ export interface Described {
   readonly files: ReadonlyArray<string>
   /** What requests begin with and the descriptions' paths do not. */
   readonly base?: RegExp
+  /** In place of the vendor's own name of JSON, which its description does not use. */
+  readonly accept?: string
   /** Requests, `METHOD /path`, that none of the files has, and why that is no mistake. */
   readonly unknown?: ReadonlyArray<{ readonly request: RegExp; readonly why: string }>
 }
 
 export const described: { readonly [connector: string]: Described } = {
-  activecampaign: { files: ["own/activecampaign.yaml"], base: /^\/api\/3/ },
-  aweber: { files: ["own/aweber.yaml"], base: /^\/1\.0/ },
-  customerio: { files: ["own/customerio.yaml"] },
-  discord: { files: ["discord/slice.prism.json"], base: /^\/api\/v10/ },
-  github: { files: ["github/api.github.com-slice.json"] },
+  activecampaign: {
+    files: ["own/activecampaign.yaml"],
+    base: /^\/api\/3/,
+    unknown: [
+      {
+        request: /^(?:GET|PUT) \/contacts\b|^(?:GET|POST) \/tags\b/,
+        why: "the description has a contact's sync, tags and lists by ids; not how the ids are found or made",
+      },
+      { request: /^POST \/event$/, why: "events have an API of their own" },
+      { request: /^GET \/(?:users\/me|lists|fields)\b/, why: "it has no tests and choices" },
+    ],
+  },
+  aweber: {
+    files: ["own/aweber.yaml"],
+    base: /^\/1\.0/,
+    unknown: [
+      { request: /^GET /, why: "the description has writes only" },
+      { request: /^POST .*\/purchases$/, why: "of lists it has subscribers only" },
+    ],
+  },
+  customerio: {
+    files: ["own/customerio.yaml"],
+    unknown: [
+      { request: /^POST \/api\/v1\/(?:events$|segments\/)/, why: "the description has people and their events" },
+      { request: /^GET \/api\/v1\/accounts\/region$/, why: "it has no tests" },
+    ],
+  },
+  discord: {
+    files: ["discord/slice.prism.json"],
+    base: /^\/api(?:\/v10)?(?=\/)/,
+    unknown: [{ request: /^GET \/(?:users\/@me|guilds\/)/, why: "the slice has messages and webhooks" }],
+  },
+  github: {
+    files: ["github/api.github.com-slice.json"],
+    // Of an Enterprise Server.
+    base: /^\/api\/v3(?=\/)/,
+    accept: "application/json",
+    unknown: [{ request: /^GET \//, why: "the slice has no tests and choices" }],
+  },
   hubspot: {
     files: ["own/hubspot.yaml"],
     unknown: [
@@ -32,7 +68,14 @@ export const described: { readonly [connector: string]: Described } = {
     ],
   },
   intercom: { files: ["intercom/slice-2.15.prism.json"] },
-  mailerlite: { files: ["own/mailerlite.yaml"], base: /^\/api/ },
+  mailerlite: {
+    files: ["own/mailerlite.yaml"],
+    base: /^\/api(?=\/)/,
+    unknown: [
+      { request: /^(?:GET|PUT) \/subscribers\//, why: "the description has a subscriber's upsert and groups only" },
+      { request: /^GET \/groups\b/, why: "it has no tests and choices" },
+    ],
+  },
   resend: { files: ["resend/resend.json"] },
   salesforce: { files: ["own/salesforce.yaml"], base: /^\/services\/data\/v\d+\.0/ },
   segment: { files: ["own/segment.yaml"], base: /^\/v1/ },
