@@ -16,6 +16,8 @@ export interface Described {
   readonly accept?: string
   /** Requests, `METHOD /path`, that none of the files has, and why that is no mistake. */
   readonly unknown?: ReadonlyArray<{ readonly request: RegExp; readonly why: string }>
+  /** Violations that are told of requests which the vendor documents. */
+  readonly tooStrict?: ReadonlyArray<{ readonly says: RegExp; readonly why: string }>
 }
 
 export const described: { readonly [connector: string]: Described } = {
@@ -57,6 +59,12 @@ export const described: { readonly [connector: string]: Described } = {
     base: /^\/api\/v3(?=\/)/,
     accept: "application/json",
     unknown: [{ request: /^GET \//, why: "the slice has no tests and choices" }],
+    tooStrict: [
+      {
+        says: /"Request path parameter workflow_id must match exactly one schema in oneOf"/,
+        why: "a number or a text, but not both: in a path a number is both",
+      },
+    ],
   },
   hubspot: {
     files: ["own/hubspot.yaml"],
