@@ -14,7 +14,6 @@ import type { ConnectionPlan } from "../config/plan.ts"
 import { logTime } from "../log/log-time.ts"
 import type { Token } from "../model/auth.ts"
 import type { ConnectionRef } from "../model/connection-state.ts"
-import type { LogUnavailable, Unusable } from "../model/errors.ts"
 import {
   authorizationOf,
   lockPlace,
@@ -26,7 +25,7 @@ import {
   type Authorization,
 } from "./authorization.ts"
 import { appOf, askAsApp, refreshToken, type App, type Send, type TokenProblem } from "./oauth.ts"
-import { Vault } from "./vault.ts"
+import { type Place, Vault } from "./vault.ts"
 
 type Fetched = Result.Result<Token, TokenProblem>
 
@@ -49,6 +48,12 @@ interface Known {
   readonly text: string
   readonly authorization: Authorization
   readonly token: Token
+}
+
+/** A record that a new one is to be written over; without a text, there is none. */
+interface Claimed {
+  readonly text?: string
+  readonly revision: number
 }
 
 /** What is wanted: a good token of a connection, other than the one that the vendor refuses. */
@@ -156,11 +161,7 @@ const makeTokens = Effect.fnUntraced(function* (send: Send) {
     const { settled, known } = settle(wanted, before)
     if (settled !== undefined) return settled
     const token = known?.authorization.refreshToken
-    // What was read may be what a follower of the log's leader still had; the leader takes a write over nothing but the last record.
-    const claimed =
-      token === undefined
-        ? (before?.revision ?? 0)
-        : yield* unlessChanged(vault.write(place, known!.text, { after: before!.revision }))
+    const claimed = yield* claim(place, before, token !== undefined)
     if (claimed === undefined) return undefined
     if (performance.now() - lockedAt > limits.tokenLockUsedMs) return later("the log is too slow now to fetch a token")
     const asked = logTime()
@@ -175,8 +176,20 @@ const makeTokens = Effect.fnUntraced(function* (send: Send) {
       notBefore.set(name, { until: performance.now() + wait, problem })
       return orStill(wanted, known, problem)
     }
-    return yield* noteRefusal(wanted, Result.fail(problem), known, claimed)
+    return yield* noteRefusal(wanted, Result.fail(problem), known, claimed.revision)
   })
+
+  /**
+   * Makes sure that a record is the last: what was read may be what a follower of the log's leader still had, and the leader takes a
+   * write over nothing but the last. Gives nothing when it is not.
+   */
+  const claim = (place: Place, found: Claimed | undefined, isPrecious: boolean) =>
+    found === undefined || !isPrecious
+      ? Effect.succeed<Claimed>(found ?? { revision: 0 })
+      : Effect.map(
+          unlessChanged(vault.write(place, found.text!, { after: found.revision })),
+          (revision): Claimed | undefined => (revision === undefined ? undefined : { ...found, revision }),
+        )
 
   /** So that all replicas know, whenever they begin. Gives nothing when the record has changed: a person has authorized again meanwhile. */
   const noteRefusal = (wanted: Wanted, fetched: Fetched, known: Known | undefined, revision: number | undefined) => {
@@ -191,19 +204,31 @@ const makeTokens = Effect.fnUntraced(function* (send: Send) {
     )
   }
 
-  /** Before anybody uses it. A record that is there by then wins: a person has authorized again. */
-  const store = (wanted: Wanted, next: Authorization, after: number): Effect.Effect<Fetched | undefined> => {
+  /**
+   * Before anybody uses it, over what was claimed: at its first revision, or at a later one that says the same (keys of the vault are
+   * changed by writing records anew). Another record wins, since a person has authorized again. Gives nothing then.
+   */
+  const store = (wanted: Wanted, next: Authorization, claimed: Claimed): Effect.Effect<Fetched | undefined> => {
     const name = nameOf(wanted.connection)
+    const place = recordPlace(refOf(wanted.connection))
     const text = JSON.stringify(next)
-    const again = (error: LogUnavailable | Unusable) =>
+    const good: Fetched = Result.succeed(parse(name, text).token)
+    const write = Effect.gen(function* () {
+      if ((yield* unlessChanged(vault.write(place, text, { after: claimed.revision }))) !== undefined) return good
+      const found = yield* vault.read(place)
+      // It may be in the log, though the log did not say so.
+      if (found?.text === text) return good
+      // Read from a follower that has not caught up, or the same anew.
+      const isOlder = found !== undefined && found.revision <= claimed.revision
+      return isOlder || (found !== undefined && found.text === claimed.text)
+        ? yield* Effect.delay(store(wanted, next, isOlder ? claimed : found), limits.natsReconnectWaitMs)
+        : undefined
+    })
+    return Effect.catch(write, (error) =>
       Effect.logError(`a new token of ${name} cannot be stored yet and is kept in memory: ${error.message}`).pipe(
         Effect.andThen(Effect.sleep(limits.tokenLookMs)),
-        // Should it be in the log all the same, this one is refused, and the record found to be good.
-        Effect.andThen(Effect.suspend(() => store(wanted, next, after))),
-      )
-    return unlessChanged(vault.write(recordPlace(refOf(wanted.connection)), text, { after })).pipe(
-      Effect.map((revision) => (revision === undefined ? undefined : Result.succeed(parse(name, text).token))),
-      Effect.catch(again),
+        Effect.andThen(Effect.suspend(() => store(wanted, next, claimed))),
+      ),
     )
   }
 
