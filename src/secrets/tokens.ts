@@ -16,6 +16,7 @@ import type { Token } from "../model/auth.ts"
 import type { ConnectionRef } from "../model/connection-state.ts"
 import {
   authorizationOf,
+  isOf,
   lockPlace,
   nameOf,
   recordPlace,
@@ -24,7 +25,7 @@ import {
   takeLock,
   type Authorization,
 } from "./authorization.ts"
-import { appOf, askAsApp, refreshToken, type App, type Send, type TokenProblem } from "./oauth.ts"
+import { appOf, askAsApp, refreshToken, tokenUrlOf, type App, type Send, type TokenProblem } from "./oauth.ts"
 import { type Place, Vault } from "./vault.ts"
 
 type Fetched = Result.Result<Token, TokenProblem>
@@ -89,7 +90,7 @@ const makeTokens = Effect.fnUntraced(function* (send: Send) {
     const found = vault.get(recordPlace(refOf(connection)))
     if (Result.isFailure(found)) return Effect.succeed(later(found.failure))
     const known = found.success === undefined ? undefined : parse(nameOf(connection), found.success)
-    return known !== undefined && isGood(known.authorization, app)
+    return known !== undefined && isOf(known.authorization, app.tokenUrl) && isGood(known.authorization, app)
       ? Effect.succeed(Result.succeed(known.token))
       : fetch({ connection, app, refused: undefined })
   }
@@ -101,7 +102,9 @@ const makeTokens = Effect.fnUntraced(function* (send: Send) {
 
   const mayWork = (connection: ConnectionPlan): boolean => {
     const text = Result.getOrUndefined(vault.get(recordPlace(refOf(connection))))
-    return text !== undefined && parse(nameOf(connection), text).authorization.refused === undefined
+    if (text === undefined) return false
+    const { authorization } = parse(nameOf(connection), text)
+    return authorization.refused === undefined && isOf(authorization, tokenUrlOf(connection) ?? "")
   }
 
   const fetch = (wanted: Wanted): Effect.Effect<Fetched> =>
@@ -160,7 +163,7 @@ const makeTokens = Effect.fnUntraced(function* (send: Send) {
     const before = yield* vault.read(place)
     const { settled, known } = settle(wanted, before)
     if (settled !== undefined) return settled
-    const token = known?.authorization.refreshToken
+    const token = needsNobody(app) ? undefined : known?.authorization.refreshToken
     const claimed = yield* claim(place, before, token !== undefined)
     if (claimed === undefined) return undefined
     if (performance.now() - lockedAt > limits.tokenLockUsedMs) return later("the log is too slow now to fetch a token")
@@ -237,8 +240,10 @@ const makeTokens = Effect.fnUntraced(function* (send: Send) {
     { connection, app, refused }: Wanted,
     found: { readonly text: string } | undefined,
   ): { readonly settled?: Fetched; readonly known?: Known } => {
-    if (found === undefined) return needsNobody(app) ? {} : { settled: unauthorized(connection) }
-    const known = parse(nameOf(connection), found.text)
+    const known = found === undefined ? undefined : parse(nameOf(connection), found.text)
+    if (known === undefined || !isOf(known.authorization, app.tokenUrl)) {
+      return needsNobody(app) ? {} : { settled: unauthorized(connection) }
+    }
     const { authorization, token } = known
     if (authorization.accessToken !== refused && isGood(authorization, app)) return { settled: Result.succeed(token) }
     if (canRefresh(authorization, app)) return { known }

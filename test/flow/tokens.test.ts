@@ -328,12 +328,23 @@ test("a grant that was revoked at the vendor asks for a person; a vendor that fa
   })
   const second = await replica.authorize(connection)
   expect(await call(good(await replica.get(connection)))).toBe(200)
-  const elsewhere = connectionOf("revoked", { tokenUrl: "http://127.0.0.1:1/token" })
-  const once = problem(await replica.renew(elsewhere, second))
-  expect(once).toMatchObject({ kind: "later", message: expect.stringContaining("127.0.0.1:1") })
-  expect(problem(await replica.renew(elsewhere, second)).retryAfterMs).toBeGreaterThan(0)
+  const broken = connectionOf("revoked", { tokenUrl: `${vendor.url}/nothing` })
+  const once = problem(await replica.renew(broken, second))
+  expect(once).toMatchObject({ kind: "later", message: expect.stringContaining("404") })
+  expect(problem(await replica.renew(broken, second)).retryAfterMs).toBeGreaterThan(0)
   // The token itself is good, and stays in use.
   expect(await call(good(await replica.get(connection)))).toBe(200)
+  await replica.close()
+})
+
+test("a connection that has become another vendor's is not given the former one's token", async () => {
+  const replica = await openReplica()
+  const connection = connectionOf("moved")
+  await replica.authorize(connection)
+  expect(replica.tokens.mayWork(connection)).toBe(true)
+  const elsewhere = connectionOf("moved", { tokenUrl: "https://other.example/token" })
+  expect(problem(await replica.get(elsewhere)).kind).toBe("unauthorized")
+  expect(replica.tokens.mayWork(elsewhere)).toBe(false)
   await replica.close()
 })
 
