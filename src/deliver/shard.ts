@@ -311,7 +311,9 @@ export class Shard {
   /** The delivery as an outcome leaves it, and the record of the attempt. */
   #finish(delivery: Delivery, outcome: Outcome, durationMs: number) {
     const retry = this.#options.retry(delivery)
-    const sending = step({ ...delivery, attempts: retry.attempts, last: null }, { type: "SEND" })
+    // What the connection lacks is nothing that a delivery dies of.
+    const attempts = outcome.pause === undefined ? retry.attempts : Number.POSITIVE_INFINITY
+    const sending = step({ ...delivery, attempts, last: null }, { type: "SEND" })
     const next = step(
       sending,
       outcome.kind === "delivered"
