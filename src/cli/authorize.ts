@@ -156,18 +156,15 @@ const askPerson = Effect.fnUntraced(function* (
           `enter ${redirectUri} there and keep to its port with --port`,
       }),
   })
-  const refuse = (message: string) => {
-    answer(400, { title: "Not connected", paragraphs: [message] })
-    return new Unusable({ message })
-  }
-  if (code === null) return yield* refuse(`the vendor did not agree: ${shown(error ?? "it gave no code")}`)
-  const granted = yield* exchangeCode(send, app, { code, redirectUri, verifier })
-  if (Result.isFailure(granted)) return yield* refuse(granted.failure.message)
-  const authorization = yield* Effect.tapError(keep(plan, app, granted.success), ({ message }) =>
-    Effect.sync(() => refuse(message)),
-  )
-  answer(200, connectedPage(refOf(plan)))
-  return authorization
+  const kept = yield* Effect.gen(function* () {
+    if (code === null) {
+      return yield* new Unusable({ message: `the vendor did not agree: ${shown(error ?? "it gave no code")}` })
+    }
+    const granted = yield* exchangeCode(send, app, { code, redirectUri, verifier })
+    return yield* keep(plan, app, yield* orUnusable(granted))
+  }).pipe(Effect.tapError(({ message }) => answer(400, { title: "Not connected", paragraphs: [message] })))
+  yield* answer(200, connectedPage(refOf(plan)))
+  return kept
 })
 
 /** A connection's authorization, for people who look; `undefined`: it uses none. */
