@@ -1,33 +1,8 @@
 /**
- * A connector of your own: a value with settings, actions and their inputs. Types, validation and `explain` follow from it.
+ * A connector of your own, used as one that comes along: the same types, checks and pages.
  */
-import * as Schema from "effect/Schema"
-import { defineConfig, defineConnector, secret, SecretField } from "meshes"
-
-const pager = defineConnector({
-  name: "pager",
-  title: "Pager",
-  description: "Pages whoever is on call.",
-  settings: Schema.Struct({ token: SecretField }),
-  defaultAction: "page",
-  actions: {
-    page: {
-      title: "Page",
-      map: "required",
-      input: Schema.Struct({ text: Schema.String, urgent: Schema.optionalKey(Schema.Boolean) }),
-      request: (input, { settings, delivery }) => ({
-        method: "POST",
-        url: "https://pager.example/v1/pages",
-        headers: {
-          authorization: `Bearer ${settings.token}`,
-          "content-type": "application/json",
-          "idempotency-key": delivery.id,
-        },
-        body: JSON.stringify(input),
-      }),
-    },
-  },
-})
+import { defineConfig, secret } from "meshes"
+import { pager } from "./pager.ts"
 
 export default defineConfig({
   workspaces: {

@@ -3,6 +3,7 @@
  * connection for `defineConfig`.
  */
 import * as Schema from "effect/Schema"
+import * as SchemaTransformation from "effect/SchemaTransformation"
 import type { OAuthSetting, Token } from "../model/auth.ts"
 import {
   connectionOptionKeys,
@@ -32,7 +33,15 @@ export const SecretField: Schema.Codec<SecretRef, SecretRef> = Schema.declare(
     value !== null &&
     (value as SecretRef)._tag === "Secret" &&
     secretNamePattern.test((value as SecretRef).name),
-  { expected: 'secret("NAME"), a reference: secrets are never written into a config' },
+  {
+    expected: 'secret("NAME"), a reference: secrets are never written into a config',
+    // In documents: the secret's name, marked for what it is.
+    toCodecJson: () =>
+      Schema.link<SecretRef>()(
+        Schema.String.annotate({ format: "secret" }),
+        SchemaTransformation.transform({ decode: secret, encode: ({ name }) => name }),
+      ),
+  },
 )
 
 const OAuthWords = Schema.Struct({

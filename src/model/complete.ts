@@ -59,7 +59,7 @@ export interface Completing {
 export const completeRequest = (said: HttpRequest | ApiRequest, about: Completing): HttpRequest => {
   if ("url" in said) return said
   const { connector, settings, token } = about
-  const url = new URL(`${said.base ?? baseOf(about)}${said.path}`)
+  const url = new URL(`${baseOf(said, about)}${said.path}`)
   for (const [name, value] of Object.entries(said.query ?? {})) {
     if (value === undefined) continue
     for (const one of Array.isArray(value) ? value : [value]) url.searchParams.append(name, String(one))
@@ -78,9 +78,9 @@ export const completeRequest = (said: HttpRequest | ApiRequest, about: Completin
   return { method: said.method, url: url.href, headers, ...(body === undefined ? {} : { body }) }
 }
 
-const baseOf = ({ connector, settings, token, baseUrl }: Completing): string => {
-  const base =
-    baseUrl ?? (typeof connector.baseUrl === "function" ? connector.baseUrl(settings, token) : connector.baseUrl)
+const baseOf = (said: ApiRequest, { connector, settings, token, baseUrl }: Completing): string => {
+  const usual = typeof connector.baseUrl === "function" ? connector.baseUrl(settings, token) : connector.baseUrl
+  const base = baseUrl ?? said.base ?? usual
   if (base === undefined) throw new Error(`the connector ${connector.name} has no base URL`)
   return base.replace(/\/+$/, "")
 }

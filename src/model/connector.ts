@@ -61,7 +61,10 @@ export interface ConnectionOptions {
   readonly timeout?: DurationText
   /** Allow addresses of private networks and of this machine. Default: refused (`blocked`). */
   readonly allowPrivateNetwork?: boolean
-  /** Where the vendor's API is, instead of where the connector says: a region, a proxy, a mock. Connectors without one refuse it. */
+  /**
+   * Where all requests to the vendor's API go, instead of where the connector says: a region, a proxy, a mock. Connectors without one
+   * refuse it.
+   */
   readonly baseUrl?: string
   /** How ready deliveries go together, for actions that have a batch form. `false`: each by itself. */
   readonly batch?: BatchOptions | false
@@ -104,7 +107,7 @@ export interface ApiRequest {
   readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE"
   /** Below the base URL, beginning with `/`; what stands in it is escaped by `path`. */
   readonly path: string
-  /** Another base URL than the connection's: for a vendor that has several hosts. */
+  /** Another base URL than the connector's, for a vendor that has several hosts. The connection's own goes before both. */
   readonly base?: string
   /** What is `undefined` is left out; of a list, each is a parameter. */
   readonly query?: { readonly [name: string]: QueryValue | ReadonlyArray<QueryValue> | undefined }

@@ -35,3 +35,30 @@ test("an open circuit is tried even when its timer fires early", () => {
   vi.advanceTimersByTime(20)
   expect(gate.state).toBe("halfOpen")
 })
+
+test("a vendor whose allowance is used up is sent nothing until there is more, even after a success", () => {
+  let now = 1000
+  vi.spyOn(performance, "now").mockImplementation(() => now)
+  const wake = vi.fn()
+  const gate = new Gate({ settings: () => ({ concurrency: 64 }), mayRun: () => true, onChange: () => {}, wake })
+  expect(gate.begin()).toBe(true)
+  gate.end({ kind: "delivered", message: "HTTP 200", holdMs: 5000 }, false)
+  expect(gate.begin()).toBe(false)
+  now += 5000
+  vi.advanceTimersByTime(5000)
+  expect(wake).toHaveBeenCalled()
+  expect(gate.begin()).toBe(true)
+})
+
+test("calls that an attempt took beyond its first count towards the rate limit", () => {
+  let now = 1000
+  vi.spyOn(performance, "now").mockImplementation(() => now)
+  const settings = () => ({ concurrency: 64, rateLimit: { limit: 4, perMs: 4000 } })
+  const gate = new Gate({ settings, mayRun: () => true, onChange: () => {}, wake: () => {} })
+  expect(gate.begin()).toBe(true)
+  gate.end({ kind: "delivered", message: "HTTP 200" }, false, 4)
+  expect(gate.begin()).toBe(false)
+  now += 1000
+  expect(gate.begin()).toBe(true)
+  expect(gate.begin()).toBe(false)
+})
