@@ -2,8 +2,8 @@
  * The connectors that come with Meshes: `import { webhook } from "meshes/connectors"`. How to write one: README.md beside this file.
  */
 export { console } from "./console/index.ts"
-export { hubspot } from "./hubspot/index.ts"
 export { http } from "./http/index.ts"
+export { hubspot } from "./hubspot/index.ts"
 export { nats } from "./nats/index.ts"
 export { resend } from "./resend/index.ts"
 export { sendgrid } from "./sendgrid/index.ts"
