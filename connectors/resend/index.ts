@@ -13,10 +13,14 @@ import {
 } from "../../src/index.ts"
 
 const settings = Schema.Struct({
-  /** An API key, `re_…`. With sending access it only sends e-mails; contacts, segments, events and lists need full access. */
-  apiKey: SecretField,
-  /** The sender of e-mails that name none: `ada@acme.dev` or `Acme <ada@acme.dev>`, of a verified domain. */
-  from: Schema.optionalKey(Schema.NonEmptyString),
+  apiKey: SecretField.annotate({
+    description: "An API key, re_…. One with sending access only sends e-mails; all else needs full access.",
+  }),
+  from: Schema.optionalKey(
+    Schema.NonEmptyString.annotate({
+      description: "The sender of e-mails that name none: hi@acme.dev or Acme <hi@acme.dev>, of a verified domain.",
+    }),
+  ),
 })
 
 /** Addresses in one of `to`, `cc` and `bcc`. */

@@ -16,12 +16,17 @@ import {
 import { Address, mailFields, send, type Mail } from "./mail.ts"
 
 const settings = Schema.Struct({
-  /** An API key, `SG.…`, with the scopes of what is used: Mail Send, Marketing; Template Engine for the list of templates. */
-  apiKey: SecretField,
-  /** The sender of e-mails that name none: a verified address, with a name or without. */
-  from: Schema.optionalKey(Address),
-  /** Where the account is: `"eu"` for a subuser of the European region. Default: `"global"`. */
-  region: Schema.optionalKey(Schema.Literals(["global", "eu"])),
+  apiKey: SecretField.annotate({
+    description: "An API key, SG.…, that may do what is used: Mail Send, Marketing, Template Engine to list templates.",
+  }),
+  from: Schema.optionalKey(
+    Address.annotate({ description: "The sender of e-mails that name none: a verified address, or { email, name }." }),
+  ),
+  region: Schema.optionalKey(
+    Schema.Literals(["global", "eu"]).annotate({
+      description: "`eu` for a subuser of the European region. Default: global.",
+    }),
+  ),
 })
 
 /** Contacts of one call, and their bytes: 6 MB, with some room for what is around them. */
