@@ -70,10 +70,12 @@ const page = (one: DescribedConnector): string =>
 const authOf = ({ auth }: DescribedConnector): ReadonlyArray<string> => {
   const ways = auth.filter(({ kind }) => kind !== "none")
   if (ways.length === 0) return []
-  const words = ways.map(({ kind, settings, description, scopes }) => {
+  const words = ways.map(({ kind, settings, description, grant, scopes }) => {
     const needs = settings.map((name) => `\`${name}\``).join(" and ")
     const more =
-      kind === "oauth2" ? ` (scopes ${(scopes ?? []).map((scope) => `\`${scope}\``).join(", ") || "none"})` : ""
+      kind === "oauth2"
+        ? ` (grant \`${grant}\`, scopes ${(scopes ?? []).map((scope) => `\`${scope}\``).join(", ") || "none"})`
+        : ""
     return `- ${kind}: ${needs}${more}${description === undefined ? "" : `. ${description}`}`
   })
   return ["Who is asking is proved by one of:", "", ...words, ""]

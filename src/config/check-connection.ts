@@ -5,7 +5,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import type { Auth, OAuthSetting } from "../model/auth.ts"
-import { isGiven, settingsOf } from "../model/complete.ts"
+import { settingsOf, waysGiven } from "../model/complete.ts"
 import { connectionOptionKeys, type Connection, type ConnectorDefinition } from "../model/connector.ts"
 import { namePattern, type WorkspaceId } from "../model/ids.ts"
 import { hint, shown, type Checker, type Path } from "./check-shape.ts"
@@ -97,18 +97,20 @@ const authProblem = (
 ): string | undefined => {
   const ways = connector.auth ?? []
   if (ways.length === 0) return undefined
-  const given = ways.filter((auth) => isGiven(auth, settings))
+  const given = waysGiven(connector, settings)
   const open = ways.some((auth) => auth.kind === "none")
   if (given.length === 1 || (open && given.length <= 2)) return undefined
-  const words = ways.filter(({ kind }) => kind !== "none").map(wordsOf)
+  const words = ways.filter(({ kind }) => kind !== "none").map((auth) => wordsOf(connector, auth))
   return given.length === 0
     ? `${connector.name} needs ${words.join(", or ")}`
     : `${connector.name} takes one of ${words.join(", ")}; leave the others out`
 }
 
-const wordsOf = (auth: Auth): string =>
+const wordsOf = (connector: ConnectorDefinition, auth: Auth): string =>
   auth.kind === "oauth2"
-    ? 'auth: "oauth"'
+    ? auth === connector.auth!.find(({ kind }) => kind === "oauth2")
+      ? 'auth: "oauth"'
+      : `auth: { grant: "${auth.grant}", … }`
     : settingsOf(auth)
         .map((name) => `"${name}"`)
         .join(" and ")

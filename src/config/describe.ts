@@ -2,7 +2,7 @@
  * A connector as a document: what a form, a reference page or a program needs to know of it, made from its definition alone.
  */
 import * as Schema from "effect/Schema"
-import type { Auth } from "../model/auth.ts"
+import type { Auth, OAuth2 } from "../model/auth.ts"
 import { settingsOf } from "../model/complete.ts"
 import type { AnyAction, ConnectorDefinition } from "../model/connector.ts"
 
@@ -14,6 +14,7 @@ export interface DescribedAuth {
   /** The settings that it needs. */
   readonly settings: ReadonlyArray<string>
   readonly description?: string
+  readonly grant?: OAuth2["grant"]
   readonly scopes?: ReadonlyArray<string>
 }
 
@@ -87,7 +88,7 @@ const describeAuth = (auth: Auth): DescribedAuth => ({
   kind: auth.kind,
   settings: settingsOf(auth),
   ...(auth.kind === "custom" ? { description: auth.description } : {}),
-  ...(auth.kind === "oauth2" ? { scopes: auth.scopes } : {}),
+  ...(auth.kind === "oauth2" ? { grant: auth.grant, scopes: auth.scopes } : {}),
 })
 
 const describeAction = (id: string, action: AnyAction): DescribedAction => ({

@@ -45,6 +45,7 @@ export const SecretField: Schema.Codec<SecretRef, SecretRef> = Schema.declare(
 )
 
 const OAuthWords = Schema.Struct({
+  grant: Schema.optionalKey(Schema.Literals(["authorization_code", "client_credentials"])),
   clientId: Schema.Union([Schema.String, SecretField]),
   clientSecret: SecretField,
   scopes: Schema.optionalKey(Schema.Array(Schema.String)),

@@ -59,6 +59,8 @@ export interface OAuth2 {
 
 /** The `auth` setting of a connection that uses OAuth, written out. */
 export interface OAuthSetting {
+  /** Which of the connector's grants, where it has several. Default: its first. */
+  readonly grant?: OAuth2["grant"]
   readonly clientId: string | SecretRef
   readonly clientSecret: SecretRef
   /** Default: the connector's. */

@@ -1,7 +1,7 @@
 /**
  * Makes a whole request of what an action says: base URL, query, credentials, content type. Pure, so that what is shown is what is sent.
  */
-import type { Auth, SettingOr, Token } from "./auth.ts"
+import type { Auth, OAuthSetting, SettingOr, Token } from "./auth.ts"
 import type { ApiRequest, ConnectorDefinition, HttpRequest, RequestTemplate } from "./connector.ts"
 
 type Settings = { readonly [setting: string]: unknown }
@@ -22,11 +22,20 @@ export class UnfitInput extends Error {}
 
 /** The way to prove who is asking for which the settings are there; `undefined`: none is complete. */
 export const authOf = (connector: ConnectorDefinition, settings: unknown): Auth | undefined =>
-  connector.auth === undefined ? none : connector.auth.find((auth) => isGiven(auth, settings as Settings))
+  connector.auth === undefined ? none : waysGiven(connector, settings)[0]
 
 const none: Auth = { kind: "none" }
 
-export const isGiven = (auth: Auth, settings: Settings): boolean =>
+/** The ways for which the settings are there. Of several grants of OAuth it is the one that `auth` names, else the first. */
+export const waysGiven = (connector: ConnectorDefinition, settings: unknown): ReadonlyArray<Auth> => {
+  const given = (connector.auth ?? []).filter((auth) => isGiven(auth, settings as Settings))
+  const grants = given.filter((auth) => auth.kind === "oauth2")
+  const named = (settings as { readonly auth?: Partial<OAuthSetting> }).auth?.grant
+  const grant = named === undefined ? grants[0] : grants.find((one) => one.grant === named)
+  return given.filter((auth) => auth.kind !== "oauth2" || auth === grant)
+}
+
+const isGiven = (auth: Auth, settings: Settings): boolean =>
   auth.kind === "none" || settingsOf(auth).every((name) => settings[name] !== undefined)
 
 /** The settings that a way needs. */

@@ -3,7 +3,7 @@
  */
 import { describe, expect, test } from "vitest"
 import type { Auth, ConnectorDefinition } from "../../../src/index.ts"
-import { completeRequest, expand, path, UnfitInput } from "../../../src/model/complete.ts"
+import { completeRequest, expand, path, UnfitInput, waysGiven } from "../../../src/model/complete.ts"
 
 const connectorWith = (auth: ReadonlyArray<Auth>, more: Partial<ConnectorDefinition> = {}): ConnectorDefinition =>
   ({ name: "crm", baseUrl: "https://api.crm.example/v1/", auth, ...more }) as ConnectorDefinition
@@ -51,6 +51,18 @@ describe("credentials", () => {
       clientSecret: "",
     }
     expect(completed([oauth as Auth], { auth: {} }, "at").headers["authorization"]).toBe("Bearer at")
+  })
+
+  test("of one of several grants are those of the grant that is named, else of the first", () => {
+    const oauth = { kind: "oauth2", tokenUrl: "", scopes: [], clientId: "", clientSecret: "" } as const
+    const person: Auth = { ...oauth, grant: "authorization_code" }
+    const app: Auth = { ...oauth, grant: "client_credentials" }
+    const connector = connectorWith([person, app])
+    expect(waysGiven(connector, { auth: {} })).toEqual([person])
+    expect(waysGiven(connector, { auth: { grant: "client_credentials" } })).toEqual([app])
+    expect(waysGiven(connectorWith([app]), { auth: {} })).toEqual([app])
+    expect(waysGiven(connectorWith([app]), { auth: { grant: "authorization_code" } })).toEqual([])
+    expect(waysGiven(connector, {})).toEqual([])
   })
 
   test("are left out of a call that wants none, and of a whole request", () => {
