@@ -4,6 +4,7 @@
 export { console } from "./console/index.ts"
 export { http } from "./http/index.ts"
 export { hubspot } from "./hubspot/index.ts"
+export { intercom } from "./intercom/index.ts"
 export { mailchimp } from "./mailchimp/index.ts"
 export { nats } from "./nats/index.ts"
 export { salesforce } from "./salesforce/index.ts"

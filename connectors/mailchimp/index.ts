@@ -68,7 +68,9 @@ const judgeArchived = (response: HttpResponse, now: number): Outcome => {
 }
 
 const List = Schema.NonEmptyString.annotate({ description: "The audience's id.", choices: "audiences" })
-const Email = Schema.Trim.pipe(Schema.check(Schema.isMinLength(1))).annotate({ description: "The contact's address." })
+const Email = Schema.String.pipe(Schema.check(Schema.isPattern(/\S/))).annotate({
+  description: "The contact's address.",
+})
 const Tag = Schema.NonEmptyString.pipe(Schema.check(Schema.isMaxLength(100))).annotate({
   description: "The tag's name, as it is written in Mailchimp.",
 })
@@ -97,7 +99,7 @@ const memberFields = {
 const members = (list: string): string => path`/lists/${list}/members`
 /** A contact's address within an audience, by the digest that Mailchimp knows it by. */
 const member = (list: string, email: string): string =>
-  `${members(list)}/${createHash("md5").update(email.toLowerCase()).digest("hex")}`
+  `${members(list)}/${createHash("md5").update(email.trim().toLowerCase()).digest("hex")}`
 
 /** Contacts of one call. */
 const batchMax = 500
@@ -124,7 +126,7 @@ const addOutcomes = (
     errors.set(String(error?.email_address).toLowerCase(), error)
   }
   return items.map(({ input }): Outcome => {
-    const error = errors.get(input.email.toLowerCase())
+    const error = errors.get(input.email.trim().toLowerCase())
     if (error === undefined) return { kind: "delivered", message: `HTTP ${status}`, status }
     const message = [error.error_code, error.error].filter((part) => typeof part === "string").join(": ")
     return { kind: "rejected", permanent: true, message: `HTTP ${status}: ${message}`, status }
@@ -220,7 +222,7 @@ export const mailchimp = defineConnector({
         method: "PUT",
         path: member(list, email),
         query: lenient,
-        json: { email_address: email, status_if_new, ...(status === undefined ? {} : { status }), ...fields },
+        json: { email_address: email.trim(), status_if_new, ...(status === undefined ? {} : { status }), ...fields },
       }),
     },
     "contact.update": {
@@ -262,7 +264,7 @@ export const mailchimp = defineConnector({
       batch: {
         max: batchMax,
         together: ({ list }) => list,
-        apart: ({ email }) => email.toLowerCase(),
+        apart: ({ email }) => email.trim().toLowerCase(),
         request: (items) => ({
           method: "POST",
           path: path`/lists/${items[0]!.input.list}`,
@@ -272,7 +274,7 @@ export const mailchimp = defineConnector({
               ...fields,
               // Named by the path.
               list: undefined,
-              email_address: email,
+              email_address: email.trim(),
               status,
             })),
             update_existing: true,
