@@ -15,9 +15,9 @@ import type { Connection } from "../src/index.ts"
 
 export const folder = fileURLToPath(new URL("../docs/reference/connectors", import.meta.url))
 
-const all = Object.values(connectors as { readonly [name: string]: (settings: any) => Connection }).map((make) =>
-  describeConnector(make({}).connector),
-)
+const all = Object.values(connectors as { readonly [name: string]: (settings: any) => Connection })
+  .map((make) => describeConnector(make({}).connector))
+  .toSorted((a, b) => a.id.localeCompare(b.id))
 
 /** The pages, by the names of their files. */
 export const pages = (): ReadonlyMap<string, string> =>

@@ -8,11 +8,16 @@ import * as Result from "effect/Result"
 import { generateKey, Keys } from "./accounts/keys.ts"
 import { CurrentPlan } from "./config/current-plan.ts"
 import { limits } from "./config/defaults.ts"
-import type { KeyPlan, Plan } from "./config/plan.ts"
+import type { ConnectionPlan, KeyPlan, Plan } from "./config/plan.ts"
 import type { Settings } from "./config/settings.ts"
+import { listChoices, testConnection } from "./deliver/check.ts"
 import { Committer } from "./deliver/commit.ts"
+import { credentialsLayer } from "./deliver/credentials.ts"
 import { delivererLayer, Printer } from "./deliver/deliverer.ts"
-import { CredentialStore, Exchanges } from "./deliver/exchange.ts"
+import { Exchanges, type Attempt } from "./deliver/exchange.ts"
+import { makeHttpSender } from "./deliver/http.ts"
+import { Checks } from "./ingest/checks.ts"
+import { Catalog } from "./ingest/integrations.ts"
 import { IngestAddress, ingestLayer } from "./ingest/server.ts"
 import { ConnectionStates, ConnectionSwitch } from "./log/connections.ts"
 import { Nats } from "./log/connection.ts"
@@ -24,10 +29,14 @@ import { LaneLogs } from "./log/lane-log.ts"
 import { Leases } from "./log/leases.ts"
 import { Partitions } from "./log/partition.ts"
 import { Work } from "./log/work.ts"
+import type { Connection } from "./model/connector.ts"
 import type { Unusable } from "./model/errors.ts"
+import type { Outcome } from "./model/outcome.ts"
 import { Health } from "./observe/health.ts"
 import { routerLayer } from "./route/router.ts"
+import { Consent } from "./secrets/consent.ts"
 import { SettingsResolver } from "./secrets/settings-resolver.ts"
+import { Tokens } from "./secrets/tokens.ts"
 import { keyRingOf, Vault } from "./secrets/vault.ts"
 
 export interface Ready {
@@ -61,12 +70,12 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
       const { settings, plan } = options
       const url = settings.natsUrl ?? (yield* embedded(options)).url
       const generated = settings.adminKey === undefined && options.keys.length === 0 ? generateKey() : undefined
-      const stages = Layer.mergeAll(
-        routerLayer,
-        delivererLayer,
-        ingestLayer({ host: settings.host, port: settings.port }),
-      ).pipe(
-        Layer.provideMerge(Layer.mergeAll(Committer.layer, SettingsResolver.layer(options.env), Exchanges.layer)),
+      const stages = Layer.mergeAll(routerLayer, delivererLayer, ingestLayer(settings)).pipe(
+        Layer.provideMerge(Layer.merge(checksLayer, catalogLayer)),
+        Layer.provideMerge(Exchanges.layer),
+        Layer.provideMerge(credentialsLayer),
+        Layer.provideMerge(oauthLayer),
+        Layer.provideMerge(Layer.mergeAll(Committer.layer, SettingsResolver.layer(options.env))),
         Layer.provideMerge(
           Layer.mergeAll(
             EventLog.layer,
@@ -89,7 +98,6 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
             Health.layer,
             Layer.succeed(CurrentPlan, { get: () => plan }),
             Layer.succeed(Printer, { print: options.print }),
-            Layer.succeed(CredentialStore, noTokens),
           ),
         ),
       )
@@ -106,6 +114,46 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
     }),
   )
 
+/** What people ask of connections is asked as deliveries are sent. */
+const checksLayer = Layer.effect(
+  Checks,
+  Effect.gen(function* () {
+    const exchange = yield* Exchanges
+    const resolver = yield* SettingsResolver
+    const resolved = (connection: ConnectionPlan): Result.Result<Attempt, Outcome> =>
+      Result.mapBoth(resolver.resolve(connection), {
+        onSuccess: (settings) => ({ connection, settings, exchange }),
+        onFailure: (message) => ({ kind: "auth_failed" as const, permanent: false, message }),
+      })
+    return Checks.of({
+      test: (connection) => {
+        const attempt = resolved(connection)
+        return Result.isSuccess(attempt)
+          ? testConnection(attempt.success)
+          : Effect.succeed({ outcome: attempt.failure, says: attempt.failure.message })
+      },
+      choices: (connection, list) => {
+        const attempt = resolved(connection)
+        return Result.isSuccess(attempt)
+          ? listChoices(attempt.success, list)
+          : Effect.succeed(Result.fail(attempt.failure))
+      },
+    })
+  }),
+)
+
+const catalogLayer = Layer.succeed(Catalog, {
+  connectors: async () =>
+    Object.values(
+      (await import("../connectors/index.ts")) as { readonly [name: string]: (settings: any) => Connection },
+    ).map((make) => make({}).connector),
+})
+
+/** Tokens and consents, with a sender of their own. */
+const oauthLayer = Layer.unwrap(
+  Effect.map(makeHttpSender(), ({ send }) => Layer.merge(Tokens.layer(send), Consent.layer(send))),
+)
+
 /** The server that is started when no NATS URL is configured. */
 export const embedded = ({ settings, progress }: Pick<RuntimeOptions, "settings" | "progress">) =>
   embeddedServer({
@@ -113,7 +161,3 @@ export const embedded = ({ settings, progress }: Pick<RuntimeOptions, "settings"
     ...(settings.natsServer === undefined ? {} : { configured: settings.natsServer }),
     ...(progress === undefined ? {} : { progress }),
   })
-
-/** Until tokens are there. */
-const noToken = () => Effect.succeed(Result.fail({ kind: "auth_failed" as const, message: "not authorized yet" }))
-const noTokens = { token: noToken, renew: noToken }

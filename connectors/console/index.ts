@@ -29,6 +29,7 @@ export const console = defineConnector({
       description: "Prints the mapped value, or the event when the rule has no mapping.",
       input: Schema.Unknown,
       map: "optional",
+      repeat: "again",
       preview: lineOf,
       run: (input, context, host) =>
         Effect.as(host.print(lineOf(input, context)), { kind: "delivered" as const, message: "printed" }),

@@ -75,16 +75,19 @@ const CallHeaders = Schema.Record(Schema.String, Schema.String).pipe(
 )
 
 const Call = Schema.Struct({
-  /** Default: the connection's. */
-  method: Schema.optionalKey(Schema.Literals(methods)),
-  /** Added to the connection's URL. */
-  path: Schema.optionalKey(InnerPath),
-  /** Instead of the connection's parameters of the same names. */
-  query: Schema.optionalKey(Schema.Record(Schema.String, QueryValue)),
-  /** Instead of the connection's of the same names; its credentials stay. */
-  headers: Schema.optionalKey(CallHeaders),
-  /** Default: none. */
-  body: Schema.optionalKey(Schema.Unknown),
+  method: Schema.optionalKey(Schema.Literals(methods).annotate({ description: "Default: the connection's." })),
+  path: Schema.optionalKey(InnerPath.annotate({ description: "Added to the connection's URL." })),
+  query: Schema.optionalKey(
+    Schema.Record(Schema.String, QueryValue).annotate({
+      description: "Instead of the connection's parameters of the same names.",
+    }),
+  ),
+  headers: Schema.optionalKey(
+    CallHeaders.annotate({
+      description: "Instead of the connection's of the same names; its credentials stay.",
+    }),
+  ),
+  body: Schema.optionalKey(Schema.Unknown.annotate({ description: "Default: none." })),
 })
 
 const contentTypes = {
@@ -197,6 +200,7 @@ export const http = defineConnector({
       description: "The mapped value, or the event without a mapping, is the body. GET and HEAD send none.",
       input: Schema.Unknown,
       map: "optional",
+      repeat: "key",
       request: (input, context: ActionContext<HttpSettings>) => {
         const { settings, envelope } = context
         if (!takesBody(settings.method ?? "POST")) return build(context, undefined, undefined)
@@ -210,6 +214,8 @@ export const http = defineConnector({
       description: "The mapping makes the whole call: method, path, query, headers and body.",
       input: Call,
       map: "required",
+      example: { method: "PATCH", path: "contacts/42", body: { plan: "pro" } },
+      repeat: "key",
       request: (input, context: ActionContext<HttpSettings>) => {
         const method = input?.method ?? context.settings.method ?? "POST"
         const body =

@@ -76,8 +76,10 @@ export const nats = defineConnector({
     publish: {
       title: "Publish",
       description: "Publishes the mapped value, or the event when the rule has no mapping.",
+      docs: "https://docs.nats.io/nats-concepts/core-nats/pubsub",
       input: Schema.Unknown,
       map: "optional",
+      repeat: "key",
       preview: (input, context: ActionContext<NatsSettings>) => {
         const { body, ...message } = messageOf(input, context)
         return { ...message, body: Buffer.from(body).toString() }

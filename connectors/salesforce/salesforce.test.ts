@@ -19,6 +19,6 @@ test("an app acts as itself when the connection says so", () => {
 
 test("the next page of a list is asked for below the same base", () => {
   const answer = { status: 200, headers: {}, body: "", json: { nextRecordsUrl: "/services/data/v62.0/query/01g-2000" } }
-  const next = connector.lists!["campaigns"]!.next!(answer, {})
+  const next = connector.lists!["campaigns"]!.next!(answer, {}, { method: "GET", path: "/query" })
   expect(next).toEqual({ method: "GET", path: "/query/01g-2000" })
 })

@@ -107,8 +107,11 @@ export const webhook = defineConnector({
     send: {
       title: "Send the event",
       description: "Sends the event's envelope (or its payload, with mode raw); with a mapping, the mapped value.",
+      docs: "https://www.standardwebhooks.com",
       input: Schema.Unknown,
       map: "optional",
+      // Receivers drop what they have had by `webhook-id`.
+      repeat: "key",
       request: requestOf,
     },
   },

@@ -3,6 +3,7 @@ import { expect, test } from "vitest"
 import { secret } from "../../src/index.ts"
 import { event, problemsOf, requestOf } from "../../test/support/action.ts"
 import { webhook } from "./index.ts"
+import { keyOf, signatureOf } from "./sign.ts"
 
 const makeSecret = (fill: number): string => `whsec_${Buffer.alloc(32, fill).toString("base64")}`
 const connection = webhook({ url: "https://erp.example/in" })
@@ -23,6 +24,14 @@ test("a request has the contract's headers and no others", () => {
     "x-meshes-attempt": "1",
   })
   expect(JSON.parse(bodyOf(body))).toEqual(event)
+})
+
+test("signatures are those of the specification's own example", () => {
+  const key = keyOf("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+  if (typeof key === "string") throw new Error(key)
+  expect(signatureOf([key], "msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, '{"test": 2432232314}')).toBe(
+    "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+  )
 })
 
 test("a replay and a trace are told on", () => {

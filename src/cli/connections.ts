@@ -1,12 +1,11 @@
 /**
- * `meshes connections ls | show | pause | resume`: how the destinations are, and stopping and starting what is sent to one.
+ * `meshes connections`: how the destinations are, and stopping and starting what is sent to one.
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Argument from "effect/cli/Argument"
+import * as Result from "effect/Result"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
-import { hint } from "../config/check-shape.ts"
 import { limits } from "../config/defaults.ts"
 import type { Plan } from "../config/plan.ts"
 import { ConnectionSwitch } from "../log/connections.ts"
@@ -17,8 +16,11 @@ import {
   type ConnectionRef,
   type ConnectionState,
 } from "../model/connection-state.ts"
+import { authorizationLines, authorize, disconnect, findAuthorization, shownAuthorization } from "./authorize.ts"
+import { lists, test } from "./check-connection.ts"
 import { logLayer, planOf, settingsOf, shared, withLog } from "./context.ts"
-import { good, note, paint, print, printJson, showTime, showWait, table, WrongUse } from "./output.ts"
+import { find, target } from "./find-connection.ts"
+import { good, note, paint, print, printJson, showTime, showWait, table } from "./output.ts"
 import { whoAmI } from "./who.ts"
 
 const states = ["closed", "open", "paused"] as const
@@ -106,27 +108,6 @@ const ls = Command.make(
   ]),
 )
 
-const target = {
-  workspace: Argument.String("workspace"),
-  connection: Argument.String("connection"),
-}
-
-/** The connection, if the config has it. */
-const find = (plan: Plan, { workspace, connection }: ConnectionRef) => {
-  const found = plan.workspaces.get(workspace)
-  if (found === undefined) {
-    return new WrongUse({
-      message: `there is no workspace "${workspace}"${hint(workspace, [...plan.workspaces.keys()])}`,
-    })
-  }
-  const named = found.connections.get(connection)
-  if (named !== undefined) return Effect.succeed(named)
-  const known = [...found.connections.keys()]
-  return new WrongUse({
-    message: `workspace "${workspace}" has no connection "${connection}"${hint(connection, known)}`,
-  })
-}
-
 const show = Command.make(
   "show",
   target,
@@ -134,12 +115,19 @@ const show = Command.make(
     const { config, json } = yield* shared
     const settings = yield* settingsOf({ config })
     const plan = yield* find(yield* planOf(settings), ref)
-    const state = yield* withLog(
+    const [state, authorization] = yield* withLog(
       settings,
-      Effect.flatMap(ConnectionSwitch, (one) => one.read(ref)),
+      Effect.all([
+        Effect.flatMap(ConnectionSwitch, (one) => one.read(ref)),
+        Effect.result(findAuthorization(settings, plan)),
+      ]),
     ).pipe(Effect.provide(logLayer(settings.logLevel, json)))
     const line: Line = { ...ref, connector: plan.connection.connector.name, state: state ?? untroubled }
-    if (json) return printJson(recordOf(line))
+    const found = Result.getOrUndefined(authorization)
+    if (json) {
+      const shown = found === undefined || found === "none" ? null : shownAuthorization(found)
+      return printJson({ ...recordOf(line), ...(found === undefined ? {} : { authorization: shown }) })
+    }
     const { ordering } = plan
     for (const text of table([
       ["connection", connectionName(ref)],
@@ -152,6 +140,13 @@ const show = Command.make(
             ["reason", state.reason],
           ]),
       ...(state?.probe === undefined ? [] : [["tried next", showWait(state.probe - Date.now())]]),
+      ...(Result.isFailure(authorization)
+        ? [["authorized", `not known: ${authorization.failure.message}`]]
+        : found === undefined
+          ? []
+          : found === "none"
+            ? [["authorized", `not yet: meshes connections authorize ${ref.workspace} ${ref.connection}`]]
+            : authorizationLines(found)),
       ["order", typeof ordering === "string" ? ordering : `by ${ordering.key.source}`],
       ["concurrency", String(plan.concurrency)],
       ...(plan.rateLimit === undefined
@@ -222,5 +217,5 @@ const resume = turn("resume", "closed", { done: "is resumed", was: "was not paus
 
 export const connections = Command.make("connections").pipe(
   Command.withDescription("How destinations are, and pausing them"),
-  Command.withSubcommands([ls, show, pause, resume]),
+  Command.withSubcommands([ls, show, test, lists, pause, resume, authorize, disconnect]),
 )

@@ -38,6 +38,10 @@ export interface Settings {
   readonly keys: ReadonlyArray<SettingsKey>
   /** The vault's key ring, newest first: objects that do not show themselves when they are printed. Empty: no vault. */
   readonly secretKeys: ReadonlyArray<KeyObject>
+  /** How browsers reach the HTTP server, without a slash at its end. Absent: at the address it listens on. */
+  readonly publicUrl?: string
+  /** Origins that browsers may be sent to when a connection is authorized, beside the server's own. */
+  readonly returnTo: ReadonlyArray<string>
   readonly logLevel: LogLevel
   /** Processes that share the port and the work. */
   readonly workers: number
@@ -105,6 +109,17 @@ export const loadSettings = (env: Environment, flags: SettingsFlags = {}): Resul
   )
   const keys = checked("MESHES_KEYS", parseKeys)
   const secretKeys = checked("MESHES_SECRET_KEYS", parseSecretKeys)
+  const publicUrl = checked("MESHES_PUBLIC_URL", (text) => {
+    const problem = publicUrlProblem(text)
+    return problem === undefined ? { value: text.replace(/\/+$/, "") } : problem
+  })
+  const returnTo = checked("MESHES_RETURN_TO", (text) => {
+    const origins = text.split(/[\s,]+/).filter((part) => part !== "")
+    const wrong = origins.find((one) => !URL.canParse(one) || new URL(one).origin !== one)
+    return wrong === undefined
+      ? { value: origins }
+      : `"${wrong}" is not an origin such as "https://app.example.com" (several apart by commas)`
+  })
   const natsServer = read("MESHES_NATS_SERVER")
   const config = flags.config ?? read("MESHES_CONFIG") ?? defaults.configFile
   const host = flags.host ?? read("MESHES_HOST") ?? defaults.host
@@ -120,6 +135,8 @@ export const loadSettings = (env: Environment, flags: SettingsFlags = {}): Resul
     ...(adminKey === undefined ? {} : { adminKey: adminKey.value }),
     keys: keys?.value ?? [],
     secretKeys: secretKeys?.value ?? [],
+    ...(publicUrl === undefined ? {} : { publicUrl: publicUrl.value }),
+    returnTo: returnTo?.value ?? [],
     logLevel: logLevel?.value ?? defaults.logLevel,
     workers: flags.workers ?? workers?.value ?? defaults.workers,
     ...(otlp === undefined ? {} : { otlpEndpoint: otlp.value }),
@@ -131,6 +148,17 @@ export const workersProblem = (given: string | number): string | undefined =>
   /^\d{1,3}$/.test(`${given}`) && Number(given) >= 1 && Number(given) <= limits.workersMax
     ? undefined
     : `"${given}" is not a number of workers: 1 to ${limits.workersMax}`
+
+/** Vendors send codes there: over an open line only to this machine. */
+const publicUrlProblem = (text: string): string | undefined => {
+  if (!URL.canParse(text)) return `"${text}" is not a URL such as "https://meshes.example.com"`
+  const { protocol, hostname, username, password, search, hash } = new URL(text)
+  if (username + password + search + hash !== "") return "holds more than a host and a path: take the rest out"
+  const here = hostname === "localhost" || hostname === "[::1]" || /^127(?:\.\d+){3}$/.test(hostname)
+  return protocol === "https:" || (protocol === "http:" && here)
+    ? undefined
+    : `"${text}" is not https: vendors send codes there, so it must be, except on this machine (http://127.0.0.1:4400)`
+}
 
 const natsUrlPattern = /^(?:nats|tls|ws|wss):\/\/[^\s,]+(?:,(?:nats|tls|ws|wss):\/\/[^\s,]+)*$/
 

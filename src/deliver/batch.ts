@@ -114,10 +114,11 @@ const partition = (
   const maxBytes = Math.min(batch.maxBytes ?? limits.batchInputBytes, limits.batchInputBytes)
   const calls: Array<{ together: string; bytes: number; places: Array<Place>; kinds: Set<string> }> = []
   for (const place of places) {
-    const { input } = place.item
+    const { input, context } = place.item
     const together = batch.together?.(input) ?? ""
     const kind = batch.apart?.(input)
-    const bytes = Buffer.byteLength(JSON.stringify(input) ?? "")
+    // Without a mapping the event itself goes.
+    const bytes = input === undefined ? context.envelope.length : Buffer.byteLength(JSON.stringify(input))
     // Not before an earlier one of its kind: after the last call that has it.
     const after = kind === undefined ? -1 : calls.findLastIndex((call) => call.kinds.has(`${together} ${kind}`))
     let call = calls.find(

@@ -24,7 +24,9 @@ import type { Delivery } from "../model/delivery.ts"
 import type { ConnectionRecord, DeliveryAttempted } from "../model/record.ts"
 import { Health } from "../observe/health.ts"
 import { attemptOutcomes, attemptSeconds, circuitChanges, deliveriesDead } from "../observe/metrics.ts"
+import { reauthorizationRequired } from "../secrets/authorization.ts"
 import { SettingsResolver } from "../secrets/settings-resolver.ts"
+import { Tokens } from "../secrets/tokens.ts"
 import { Vault } from "../secrets/vault.ts"
 import { makeAttempt, secretMissing } from "./attempt.ts"
 import type { CircuitStateName } from "./circuit.ts"
@@ -49,6 +51,7 @@ export const delivererLayer = Layer.effectDiscard(
     const states = yield* ConnectionStates
     const resolver = yield* SettingsResolver
     const vault = yield* Vault
+    const tokens = yield* Tokens
     const printer = yield* Printer
     const elsewhere = yield* NatsElsewhere
     const exchange = yield* Exchanges
@@ -92,7 +95,10 @@ export const delivererLayer = Layer.effectDiscard(
     const mender = makeMender({
       plan: current.get,
       states,
-      missing: [{ code: secretMissing, isThere: (connection) => Result.isSuccess(resolver.resolve(connection)) }],
+      missing: [
+        { code: secretMissing, isThere: (connection) => Result.isSuccess(resolver.resolve(connection)) },
+        { code: reauthorizationRequired, isThere: tokens.mayWork },
+      ],
       isMine: ({ workspace, connection }) => running.has(shardOf(workspace, connection)),
     })
     yield* Effect.acquireRelease(

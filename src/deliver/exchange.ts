@@ -144,7 +144,7 @@ export const shown = ({ outcome, request, response, token }: Exchanged, { connec
 
 /** What a request was made with beside the secrets themselves: a token, and the form that they take in a header. */
 const credentialsOf = (request: HttpRequest | undefined, token: Token | undefined): ReadonlyArray<string> => {
-  const header = request?.headers["authorization"]?.split(" ").at(-1)
+  const header = request?.headers["authorization"]?.replace(/^\S+ /, "")
   return [token?.accessToken, header].filter((one) => one !== undefined)
 }
 

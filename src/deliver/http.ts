@@ -43,7 +43,9 @@ export const makeHttpSender = (lookup?: Lookup): Effect.Effect<HttpSender, never
       send: (request, { timeoutMs, allowPrivateNetwork }, read = limits.responseBodyRead) =>
         Effect.callback<Sent>((resume) => {
           const options = { timeoutMs, allowPrivateNetwork, read }
-          const begun = begin(pools, request, options, limits.redirects, (sent) => resume(Effect.succeed(sent)))
+          const begun = begin(pools, request, options, request.redirects === false ? 0 : limits.redirects, (sent) =>
+            resume(Effect.succeed(sent)),
+          )
           return Effect.sync(() => begun.abort())
         }),
     }

@@ -12,12 +12,8 @@ import * as Schema from "effect/Schema"
 import { limits } from "../config/defaults.ts"
 import { batchedType, structuredType } from "../model/cloudevents.ts"
 import { eventIdPattern, eventTypePattern, resourcePattern, workspacePattern } from "../model/ids.ts"
-import { type ProblemStatus, titles } from "./problem.ts"
-
-const text = (pattern: RegExp, description: string) =>
-  Schema.String.pipe(Schema.check(Schema.isPattern(pattern))).annotate({ description })
-
-const time = Schema.String.annotate({ format: "date-time", description: "RFC 3339" })
+import { ConnectionsApi, IntegrationsApi, OAuthApi, SecretsApi } from "./api-connections.ts"
+import { InputErrors, jsonAs, problemAt, text, time } from "./api-parts.ts"
 
 const fields = {
   workspace: Schema.optionalKey(text(workspacePattern, "May be left out when the key is bound to one workspace.")),
@@ -71,8 +67,6 @@ export const EventRepeated = Schema.Struct({ event: EventFacts, duplicate: Schem
   description: "An event of this id is stored already: these are its facts, and this one was dropped.",
 })
 
-const InputErrors = Schema.Array(Schema.Struct({ path: Schema.String, message: Schema.String }))
-
 const RecordRefused = Schema.Struct({
   status: Schema.Int,
   title: Schema.String,
@@ -96,16 +90,6 @@ export const BulkPartly = Schema.Struct(bulkFields).annotate({
   description: "Some were refused: their records say why. The others are stored.",
 })
 
-const problemAt = (status: ProblemStatus, description: string) =>
-  Schema.Struct({
-    title: Schema.String,
-    status: Schema.Literal(status),
-    message: Schema.String,
-    errors: Schema.optionalKey(InputErrors),
-  })
-    .annotate({ identifier: `Problem${status}`, title: titles[status], description })
-    .pipe(HttpApiSchema.status(status), HttpApiSchema.asJson({ contentType: "application/problem+json" }))
-
 const problems = [
   problemAt(400, "Malformed: broken JSON, a missing or wrong field."),
   problemAt(401, "No key, or one that is not known."),
@@ -118,8 +102,6 @@ const problems = [
   problemAt(500, "A bug of the server's."),
   problemAt(503, "The log cannot store it now. `message` says whether nothing was stored or that is not known."),
 ]
-
-const jsonAs = (contentType: string) => HttpApiSchema.asJson({ contentType })
 
 export class EventsApi extends HttpApiGroup.make("events")
   .add(
@@ -178,72 +160,6 @@ export class HealthApi extends HttpApiGroup.make("health")
   )
   .annotateMerge(OpenApi.annotations({ title: "Health" })) {}
 
-const ConnectionRecord = Schema.Struct({
-  id: Schema.String,
-  workspace: Schema.String,
-  connector: Schema.String,
-  state: Schema.Literals(["closed", "open", "paused"]).annotate({
-    description:
-      "`open`: the destination is unwell, and what is meant for it waits. `paused`: until somebody resumes it.",
-  }),
-  since: Schema.optionalKey(time),
-  by: Schema.optionalKey(Schema.String),
-  reason: Schema.optionalKey(Schema.String),
-  probe_at: Schema.optionalKey(time.annotate({ description: "When an open circuit is tried next." })),
-}).annotate({ identifier: "Connection" })
-
-const workspaceParams = Schema.Struct({ workspace: Schema.String })
-const connectionParams = Schema.Struct({ workspace: Schema.String, connection: Schema.String })
-const PauseInput = Schema.Struct({
-  reason: Schema.optionalKey(
-    Schema.String.annotate({ description: `Why, at most ${limits.pauseReasonCharacters} characters.` }),
-  ),
-}).annotate({ identifier: "PauseInput" })
-const askProblems = [
-  problemAt(400, "Malformed: a wrong value."),
-  problemAt(401, "No key, or one that is not known."),
-  problemAt(403, "The key may not do that there."),
-  problemAt(404, "There is no such workspace or connection."),
-  problemAt(413, "The body is too large."),
-  problemAt(500, "A bug of the server's."),
-  problemAt(503, "The log does not answer now."),
-]
-
-export class ConnectionsApi extends HttpApiGroup.make("connections")
-  .add(
-    HttpApiEndpoint.get("list", "/api/v1/workspaces/:workspace/connections", {
-      params: workspaceParams,
-      query: Schema.Struct({ state: Schema.optionalKey(Schema.String) }),
-      success: Schema.Struct({ count: Schema.Int, records: Schema.Array(ConnectionRecord) }),
-      error: askProblems,
-    }).annotateMerge(OpenApi.annotations({ summary: "List a workspace's connections" })),
-    HttpApiEndpoint.get("show", "/api/v1/workspaces/:workspace/connections/:connection", {
-      params: connectionParams,
-      success: ConnectionRecord,
-      error: askProblems,
-    }).annotateMerge(OpenApi.annotations({ summary: "Show a connection" })),
-    HttpApiEndpoint.post("pause", "/api/v1/workspaces/:workspace/connections/:connection/pause", {
-      params: connectionParams,
-      payload: PauseInput,
-      success: ConnectionRecord,
-      error: askProblems,
-    }).annotateMerge(
-      OpenApi.annotations({
-        summary: "Pause a connection",
-        description:
-          "Nothing is sent over it until it is resumed; what is meant for it waits. The body may be left out.",
-      }),
-    ),
-    HttpApiEndpoint.post("resume", "/api/v1/workspaces/:workspace/connections/:connection/resume", {
-      params: connectionParams,
-      success: ConnectionRecord,
-      error: askProblems,
-    }).annotateMerge(
-      OpenApi.annotations({ summary: "Resume a connection", description: "Closes an open circuit too." }),
-    ),
-  )
-  .annotateMerge(OpenApi.annotations({ title: "Connections" })) {}
-
 const idempotencyKey = {
   name: "Idempotency-Key",
   in: "header",
@@ -264,10 +180,10 @@ const withHeaders = (spec: Record<string, any>): Record<string, any> => {
     operation.security = [{ key: [] }, { publishableKey: [] }]
     operation.parameters = [...(operation.parameters ?? []), idempotencyKey]
   }
-  for (const path of Object.keys(spec.paths).filter((one) => one.startsWith("/api/v1/workspaces/"))) {
+  for (const path of Object.keys(spec.paths).filter((one) => /^\/api\/v1\/(?:workspaces|integrations)\b/.test(one))) {
     for (const operation of Object.values<any>(spec.paths[path])) {
       operation.security = [{ key: [] }]
-      if (operation.requestBody !== undefined) operation.requestBody.required = false
+      if (operation.requestBody !== undefined) operation.requestBody.required = !path.endsWith("/pause")
     }
   }
   return { ...spec, components: { ...spec.components, securitySchemes } }
@@ -276,6 +192,9 @@ const withHeaders = (spec: Record<string, any>): Record<string, any> => {
 export class Api extends HttpApi.make("meshes")
   .add(EventsApi)
   .add(ConnectionsApi)
+  .add(OAuthApi)
+  .add(SecretsApi)
+  .add(IntegrationsApi)
   .add(HealthApi)
   .annotateMerge(
     OpenApi.annotations({

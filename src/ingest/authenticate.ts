@@ -1,8 +1,9 @@
 /**
- * Whether whoever asks is known and may do such a thing at all; whether they may do it in a workspace is asked where that is known.
+ * Whether whoever asks is known and may do such a thing: at all, or in a workspace where that is known from the address.
  */
 import * as Result from "effect/Result"
 import { allows, type Identity, type Keys, type Scope } from "../accounts/keys.ts"
+import type { Plan, WorkspacePlan } from "../config/plan.ts"
 import { type Problem, problem } from "./problem.ts"
 
 export const authenticate = (
@@ -21,4 +22,24 @@ export const authenticate = (
   return allows(identity.success, scope)
     ? Result.succeed(identity.success)
     : Result.fail(problem(403, `the key ${identity.success.name} may not ${scope}`))
+}
+
+/** The workspace of a call about one, if whoever asks may do that there. */
+export const findWorkspace = (
+  keys: Keys["Service"],
+  plan: Plan,
+  headers: { readonly [name: string]: string | undefined },
+  scope: Scope,
+  id: string,
+): Result.Result<{ readonly identity: Identity; readonly workspace: WorkspacePlan }, Problem> => {
+  const identity = authenticate(keys, headers, scope)
+  if (Result.isFailure(identity)) return Result.fail(identity.failure)
+  // The same answer for a workspace that is another's and for one that is not there.
+  if (!allows(identity.success, scope, id)) {
+    return Result.fail(problem(403, `the key ${identity.success.name} may not ${scope} in that workspace`))
+  }
+  const workspace = plan.workspaces.get(id)
+  return workspace === undefined
+    ? Result.fail(problem(404, "there is no such workspace: the config declares the workspaces"))
+    : Result.succeed({ identity: identity.success, workspace })
 }

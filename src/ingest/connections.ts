@@ -6,60 +6,26 @@ import * as Effect from "effect/Effect"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Result from "effect/Result"
-import { allows, type Identity, Keys, type Scope } from "../accounts/keys.ts"
-import { CurrentPlan } from "../config/current-plan.ts"
 import { limits } from "../config/defaults.ts"
-import type { ConnectionPlan, WorkspacePlan } from "../config/plan.ts"
+import type { ConnectionPlan } from "../config/plan.ts"
 import { ConnectionStates, ConnectionSwitch } from "../log/connections.ts"
-import { shownState, switched, type ConnectionState } from "../model/connection-state.ts"
+import { shownState, switched, type ConnectionRef, type ConnectionState } from "../model/connection-state.ts"
 import type { LogUnavailable } from "../model/errors.ts"
-import { authenticate } from "./authenticate.ts"
 import { readBody } from "./body.ts"
+import { makeFinder } from "./find-connection.ts"
 import { parseJson } from "./json.ts"
 import { type Problem, problem, problemResponse } from "./problem.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
 
-interface Place {
-  readonly workspace: string
-  readonly connection: string
-}
-
-interface Found {
-  readonly identity: Identity
-  readonly workspace: WorkspacePlan
-}
-
 const stateNames: ReadonlyArray<string> = ["closed", "open", "paused"]
 
 /** The handlers of the connections' calls. They answer every failure themselves. */
 export const makeConnections = Effect.gen(function* () {
-  const keys = yield* Keys
-  const current = yield* CurrentPlan
+  const { find, findConnection } = yield* makeFinder
   const states = yield* ConnectionStates
   const lever = yield* ConnectionSwitch
   const clock = yield* Clock.Clock
-
-  const find = (request: HttpServerRequest, scope: Scope, id: string): Result.Result<Found, Problem> => {
-    const identity = authenticate(keys, request.headers, scope)
-    if (Result.isFailure(identity)) return Result.fail(identity.failure)
-    // The same answer for a workspace that is another's and for one that is not there.
-    if (!allows(identity.success, scope, id)) {
-      return Result.fail(problem(403, `the key ${identity.success.name} may not ${scope} in that workspace`))
-    }
-    const workspace = current.get().workspaces.get(id)
-    return workspace === undefined
-      ? Result.fail(problem(404, "there is no such workspace: the config declares the workspaces"))
-      : Result.succeed({ identity: identity.success, workspace })
-  }
-
-  const findConnection = (request: HttpServerRequest, scope: Scope, { workspace, connection }: Place) =>
-    Result.flatMap(find(request, scope, workspace), (found) => {
-      const plan = found.workspace.connections.get(connection)
-      return plan === undefined
-        ? Result.fail(problem(404, "the workspace has no such connection"))
-        : Result.succeed({ ...found, plan })
-    })
 
   const list = (request: HttpServerRequest, { workspace }: { readonly workspace: string }): Effect.Effect<Response> =>
     Effect.sync(() => {
@@ -75,7 +41,7 @@ export const makeConnections = Effect.gen(function* () {
       return HttpServerResponse.jsonUnsafe({ count: records.length, records })
     })
 
-  const show = (request: HttpServerRequest, place: Place): Effect.Effect<Response> =>
+  const show = (request: HttpServerRequest, place: ConnectionRef): Effect.Effect<Response> =>
     Effect.sync(() => {
       const found = findConnection(request, "read", place)
       return Result.isFailure(found)
@@ -84,7 +50,7 @@ export const makeConnections = Effect.gen(function* () {
     })
 
   const turn = (to: "paused" | "closed") =>
-    Effect.fnUntraced(function* (request: HttpServerRequest, place: Place) {
+    Effect.fnUntraced(function* (request: HttpServerRequest, place: ConnectionRef) {
       const found = findConnection(request, "operate", place)
       if (Result.isFailure(found)) return problemResponse(found.failure)
       const reason = reasonIn(yield* readBody(request, limits.pauseBodyBytes))

@@ -25,10 +25,16 @@ import type { EventLog } from "../log/event-log.ts"
 import { Unusable } from "../model/errors.ts"
 import type { Health } from "../observe/health.ts"
 import { ownReport, Reporting } from "../observe/report.ts"
+import type { Consent } from "../secrets/consent.ts"
+import type { Vault } from "../secrets/vault.ts"
 import { Api } from "./api.ts"
+import { makeChecks, type Checks } from "./checks.ts"
 import { makeConnections } from "./connections.ts"
+import { makeIntegrations, type Catalog } from "./integrations.ts"
+import { makeOAuth, PublicAddress } from "./oauth.ts"
 import { problem, problemResponse } from "./problem.ts"
 import { makePublisher } from "./publish.ts"
+import { makeSecrets } from "./secrets.ts"
 
 /** How often, while the server closes, connections that have become idle are closed. */
 const idleClosedEveryMs = 50
@@ -39,23 +45,31 @@ export class IngestAddress extends Context.Service<
   { readonly host: string; readonly port: number; readonly url: string }
 >()("meshes/IngestAddress") {}
 
-/** @param options `port` 0: any free one. Fails with `Unusable` when it cannot listen there. */
+/**
+ * @param options `port` 0: any free one; `publicUrl`: how browsers reach it, where that is not the address it listens on. Fails with
+ *   `Unusable` when it cannot listen there.
+ */
 export const ingestLayer = (options: {
   readonly host: string
   readonly port: number
+  readonly publicUrl?: string
+  readonly returnTo?: ReadonlyArray<string>
 }): Layer.Layer<
   IngestAddress,
   Unusable,
-  EventLog | Health | Keys | CurrentPlan | ConnectionStates | ConnectionSwitch
+  EventLog | Health | Keys | CurrentPlan | ConnectionStates | ConnectionSwitch | Consent | Vault | Checks | Catalog
 > =>
   Layer.effect(
     IngestAddress,
     Effect.gen(function* () {
-      const app = yield* HttpRouter.toHttpEffect(routes)
+      let url = ""
+      const address = { url: () => options.publicUrl ?? url, returnTo: options.returnTo ?? [] }
+      const app = yield* HttpRouter.toHttpEffect(Layer.provide(routes, Layer.succeed(PublicAddress, address)))
       const { http, port, server } = yield* listen(options)
+      url = `http://${reachable(options.host)}:${port}`
       yield* http.serve(Effect.catchCause(app, answerFailure))
       yield* Effect.addFinalizer(() => Effect.sync(() => letGo(server)))
-      return { host: options.host, port, url: `http://${reachable(options.host)}:${port}` }
+      return { host: options.host, port, url }
     }),
   ).pipe(Layer.provide(NodeHttpServer.layerHttpServices))
 
@@ -106,12 +120,43 @@ const events = HttpApiBuilder.group(Api, "events", (handlers) =>
 )
 
 const connections = HttpApiBuilder.group(Api, "connections", (handlers) =>
-  Effect.map(makeConnections, ({ list, show, pause, resume }) =>
+  Effect.map(
+    Effect.all([makeConnections, makeOAuth, makeChecks]),
+    ([{ list, show, pause, resume }, { authorize }, { test, choices }]) =>
+      handlers
+        .handleRaw("test", ({ request, params }) => test(request, params))
+        .handleRaw("choices", ({ request, params }) => choices(request, params))
+        .handleRaw("authorize", ({ request, params }) => authorize(request, params))
+        .handleRaw("list", ({ request, params }) => list(request, params))
+        .handleRaw("show", ({ request, params }) => show(request, params))
+        .handleRaw("pause", ({ request, params }) => pause(request, params))
+        .handleRaw("resume", ({ request, params }) => resume(request, params)),
+  ),
+)
+
+const oauth = HttpApiBuilder.group(Api, "oauth", (handlers) =>
+  Effect.map(makeOAuth, ({ link, open, callback }) =>
+    handlers
+      .handleRaw("link", ({ request }) => link(request))
+      .handleRaw("open", ({ request }) => open(request))
+      .handleRaw("callback", ({ request }) => callback(request)),
+  ),
+)
+
+const secrets = HttpApiBuilder.group(Api, "secrets", (handlers) =>
+  Effect.map(makeSecrets, ({ list, set, remove }) =>
     handlers
       .handleRaw("list", ({ request, params }) => list(request, params))
-      .handleRaw("show", ({ request, params }) => show(request, params))
-      .handleRaw("pause", ({ request, params }) => pause(request, params))
-      .handleRaw("resume", ({ request, params }) => resume(request, params)),
+      .handleRaw("set", ({ request, params }) => set(request, params))
+      .handleRaw("remove", ({ request, params }) => remove(request, params)),
+  ),
+)
+
+const integrations = HttpApiBuilder.group(Api, "integrations", (handlers) =>
+  Effect.map(makeIntegrations, ({ list, show }) =>
+    handlers
+      .handleRaw("list", ({ request }) => list(request))
+      .handleRaw("show", ({ request, params }) => show(request, params)),
   ),
 )
 
@@ -137,7 +182,9 @@ const health = HttpApiBuilder.group(Api, "health", (handlers) =>
 )
 
 const routes = Layer.mergeAll(
-  HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(Layer.provide([events, connections, health])),
+  HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(
+    Layer.provide([events, connections, oauth, secrets, integrations, health]),
+  ),
   HttpApiScalar.layer(Api, { path: "/docs", scalar: { withDefaultFonts: false } }),
 )
 

@@ -148,11 +148,12 @@ const put = (nats: NatsShape, place: Place, body: Uint8Array, after: number | un
         ]),
       )
     let result = yield* write(after)
-    if (isConflict(result) && after === 0) {
-      // What was removed or has ended may still be in the log.
+    // What was removed or has ended may still be in the log, and may leave it between our look and our write.
+    for (let tries = 0; after === 0 && isConflict(result) && tries < limits.vaultTries; tries++) {
       const last = yield* attempt(operation, () => lastMessage(nats, place))
       const record = last === undefined ? undefined : recordIn(last)
-      if (record === undefined || isExpired(record)) result = yield* write(last?.seq ?? 0)
+      if (record !== undefined && !isExpired(record)) break
+      result = yield* write(last?.seq ?? 0)
     }
     if (result._tag === "Stored") return result.lastSeq
     if (isConflict(result)) return yield* new VaultConflict({ record: placeName(place) })

@@ -98,6 +98,8 @@ export interface HttpRequest {
   readonly body?: Uint8Array | string
   /** The address as it may be shown, where `url` itself holds a secret. */
   readonly shown?: string
+  /** `false`: not even redirects to the same origin are followed. */
+  readonly redirects?: false
 }
 
 type QueryValue = string | number | boolean
@@ -224,7 +226,7 @@ export interface BatchAction<Settings, Input> extends ActionBase<Input> {
   readonly batch: {
     /** Inputs of one call, at the most. */
     readonly max: number
-    /** Bytes of their JSON together, at the most. Default: `limits.batchInputBytes`. */
+    /** Bytes of their JSON together, or of their events without a mapping, at the most. Default: `limits.batchInputBytes`. */
     readonly maxBytes?: number
     /** Only inputs of which this is the same go together: those for one list, for one kind of object. */
     readonly together?: (input: Input) => string
@@ -290,8 +292,12 @@ export interface ListOf<Settings> {
   readonly request: (settings: Settings) => HttpRequest | ApiRequest
   /** `id` is what the action's input takes. */
   readonly items: (answer: Answer) => ReadonlyArray<{ readonly id: string; readonly name: string }>
-  /** The next page, if there is one. */
-  readonly next?: (answer: Answer, settings: Settings) => HttpRequest | ApiRequest | undefined
+  /** The next page, if there is one. `asked`: what this page was asked for with. */
+  readonly next?: (
+    answer: Answer,
+    settings: Settings,
+    asked: HttpRequest | ApiRequest,
+  ) => HttpRequest | ApiRequest | undefined
 }
 
 type Problems = ReadonlyArray<{ readonly path: ReadonlyArray<string | number>; readonly message: string }>

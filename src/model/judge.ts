@@ -25,6 +25,7 @@ export interface Verdict {
   readonly retryAfterMs?: number
   /** The token was refused, and another may be taken, though the status is not 401. */
   readonly tokenRefused?: boolean
+  /** The destination will never take anything again. `false`: it will, though the status is 410. */
   readonly gone?: boolean
 }
 
@@ -62,7 +63,7 @@ export const makeJudge =
       ...(verdict?.permanent === undefined ? {} : { permanent: verdict.permanent }),
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
       ...(verdict?.tokenRefused === true ? { tokenRefused: true } : {}),
-      ...(verdict?.gone === true ? { gone: true } : {}),
+      ...(verdict?.gone === undefined ? {} : { gone: verdict.gone }),
       ...(left !== undefined && left.remaining <= 0 ? { holdMs: Math.max(0, left.resetMs) } : {}),
     }
   }

@@ -49,8 +49,9 @@ const boundTo = ({ kind, workspace, name }: Place, key: string, expires: number)
 
 /** @param keys of 32 bytes each, newest first, all different; at least one */
 export const makeKeyRing = (keys: readonly [KeyObject, ...ReadonlyArray<KeyObject>]): KeyRing => {
-  const byId = new Map(keys.map((key) => [keyId(key), key]))
-  const ids = [...byId.keys()]
+  const ids = keys.map(keyId)
+  // Of two keys that share an id, which is next to impossible, the newer counts: it seals.
+  const byId = new Map(keys.map((key, i) => [ids[i]!, key] as const).toReversed())
   return {
     ids,
     seal: (place, text, expires) => {

@@ -60,9 +60,12 @@ export interface BatchCase {
 }
 
 export interface ActionCase {
-  /** As a mapping makes it. Absent: an action that needs none. */
+  /** As a mapping makes it. Absent: an action that needs none, by a rule without one. */
   readonly input?: unknown
-  readonly exchange: ReadonlyArray<Exchange>
+  /** Of an action over HTTP. */
+  readonly exchange?: ReadonlyArray<Exchange>
+  /** Of an action that is not HTTP: what `meshes explain` shows of it. */
+  readonly preview?: unknown
   /** Inputs that do not fit, each with the path of what is wrong. */
   readonly wrongInputs?: ReadonlyArray<{ readonly input: unknown; readonly path: string }>
   /** What differs from the connector's answers for this action. They are answers to its first request. */
@@ -89,7 +92,8 @@ export interface ConnectorCases {
     readonly path: string
     readonly says: RegExp
   }>
-  readonly answers: Answers
+  /** Of a connector over HTTP. */
+  readonly answers?: Answers
   readonly actions: { readonly [action: string]: ActionCase }
   readonly test?: Exchange & { readonly says?: RegExp }
   readonly lists?: {

@@ -11,8 +11,9 @@ import * as connectors from "../../connectors/index.ts"
 import { listChoices, testConnection } from "../../src/deliver/check.ts"
 import type { Connection } from "../../src/index.ts"
 import { isPermanent, type Outcome } from "../../src/model/outcome.ts"
+import { contextOf } from "../support/action.ts"
 import type { AnswerCase, Answers, ConnectorCases, Expected, Reply } from "./cases.ts"
-import { makeTrial, planFor, startVendor, type Arrived, type Trial, type Vendor } from "./trial.ts"
+import { makeTrial, planFor, startVendor, valuesAt, type Arrived, type Trial, type Vendor } from "./trial.ts"
 
 const folder = fileURLToPath(new URL("../../connectors", import.meta.url))
 
@@ -45,9 +46,6 @@ const expectOutcome = (outcome: Outcome, answer: AnswerCase) => {
 
 const stateOf = (outcome: Outcome) =>
   outcome.kind === "delivered" ? "delivered" : isPermanent(outcome) ? "dead" : "retried"
-
-const valuesAt = (secrets: ConnectorCases["secrets"], at: string) =>
-  typeof secrets === "function" ? secrets(at) : secrets
 
 /** As short a text as is looked for when secrets are masked. */
 const secretCharactersMin = 6
@@ -104,12 +102,22 @@ for (const [name, make] of Object.entries(connectors as { readonly [name: string
       }
     })
 
+    test("an action that is not HTTP shows beforehand what it does", async () => {
+      for (const [id, action] of Object.entries(connector.actions)) {
+        if (!("run" in action)) continue
+        const { input, preview } = cases.actions[id]!
+        expect(action.preview(input, contextOf(trial.settings))).toEqual(preview)
+        const { outcomes } = await trial.attempt(id, [input])
+        expect(outcomes[0]).toMatchObject({ kind: "delivered" })
+      }
+    })
+
     for (const id of Object.keys(connector.actions)) {
       const action = connector.actions[id]!
       if ("run" in action) continue
 
       test(`${id} sends exactly what it says`, async () => {
-        const { input, exchange } = cases.actions[id]!
+        const { input, exchange = [] } = cases.actions[id]!
         vendor.script(exchange.map(({ reply }) => reply))
         const { outcomes } = await trial.attempt(id, [input])
         expectArrived(
@@ -120,8 +128,8 @@ for (const [name, make] of Object.entries(connectors as { readonly [name: string
       })
 
       test(`${id} tells apart what its vendor answers`, async () => {
-        const { input, answers, more = [], exchange } = cases.actions[id]!
-        const kinds: Answers = { ...cases.answers, ...answers }
+        const { input, answers, more = [], exchange = [] } = cases.actions[id]!
+        const kinds: Answers = { ...cases.answers!, ...answers }
         for (const answer of [...Object.values(kinds), ...more] as ReadonlyArray<AnswerCase>) {
           const said = replyOf(answer)
           const last = exchange.at(-1)!.reply
@@ -202,7 +210,7 @@ for (const [name, make] of Object.entries(connectors as { readonly [name: string
       expectArrived(vendor.arrived, [request])
       expect(good.outcome).toMatchObject({ kind: "delivered" })
       expect(good.says).toMatch(says ?? /./)
-      vendor.script([replyOf(cases.answers.authFailed)])
+      vendor.script([replyOf(cases.answers!.authFailed)])
       const bad = await Effect.runPromise(testConnection(trial))
       expect(bad.outcome.kind).not.toBe("delivered")
     })

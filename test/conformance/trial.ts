@@ -16,7 +16,7 @@ import { makeHttpSender } from "../../src/deliver/http.ts"
 import type { Connection, Token } from "../../src/index.ts"
 import { formatPath } from "../../src/model/errors.ts"
 import { compiler } from "../../src/transform/compiler.ts"
-import type { Reply } from "./cases.ts"
+import type { ConnectorCases, Reply } from "./cases.ts"
 
 export interface Arrived {
   readonly method: string
@@ -71,17 +71,21 @@ export const startVendor = async (): Promise<Vendor> => {
   }
 }
 
-/** A config with one connection and a rule for each of its actions, which takes the payload for the input. */
+/** The rule of an action: with a mapping that takes the input out of the payload, or without one. */
+const ruleOf = (action: string, mapped: boolean): string => `${action.replaceAll(".", "-")}${mapped ? "" : "-unmapped"}`
+
+/** A config with one connection and rules for each of its actions. */
 export const planFor = (connection: Connection): Result.Result<Plan, ReadonlyArray<string>> => {
   const withTimeout = {
     ...connection,
     options: { timeout: "2 seconds", allowPrivateNetwork: true, ...connection.options },
   }
   const rules = Object.fromEntries(
-    Object.keys(connection.connector.actions).map((action) => [
-      action.replaceAll(".", "-"),
-      { on: "x", actions: [{ connection: "c", action, map: "payload.input" }] },
-    ]),
+    Object.entries(connection.connector.actions).flatMap(([action, { map }]) => {
+      const to = { connection: "c", action }
+      const mapped = [ruleOf(action, true), { on: "x", actions: [{ ...to, map: "payload.input" }] }]
+      return map === "optional" ? [mapped, [ruleOf(action, false), { on: "x", actions: [to] }]] : [mapped]
+    }),
   )
   return Result.mapError(
     checkConfig({ workspaces: { acme: { connections: { c: withTimeout }, rules } } }, compiler),
@@ -96,6 +100,10 @@ export interface Trial {
   readonly settings: unknown
   readonly close: () => Promise<void>
 }
+
+/** Of secrets that may be addresses: their values when requests go to `at`. */
+export const valuesAt = (secrets: ConnectorCases["secrets"], at: string): { readonly [name: string]: string } =>
+  typeof secrets === "function" ? secrets(at) : secrets
 
 export const makeTrial = async (
   given: Connection,
@@ -121,7 +129,7 @@ export const makeTrial = async (
     settings: () => Result.succeed(settings),
     exchange: (options) =>
       exchange(bound === undefined ? options : { ...options, connection: { ...options.connection, timeoutMs: bound } }),
-    host: { nats: () => Effect.die("not here"), print: () => Effect.void },
+    host: { nats: () => Effect.succeed({ kind: "delivered", message: "stored" }), print: () => Effect.void },
     event: async () => undefined,
   })
   return {
@@ -143,7 +151,7 @@ export const sendingOf = (action: string, input: unknown, number: number): Sendi
     event: `evt_${number}`,
     type: "lead.created",
     workspace: "acme",
-    rule: action.replaceAll(".", "-"),
+    rule: ruleOf(action, input !== undefined),
     action: 0,
     connection: "c",
     revision: "0",

@@ -15,6 +15,8 @@ import { parseEventSubject, streams, subjects } from "../../src/log/topology.ts"
 import { decodeStored } from "../../src/model/stored-event.ts"
 import { Health } from "../../src/observe/health.ts"
 import { makeMemoryCircuits } from "../unit/ingest/memory-circuits.ts"
+import { noVendors } from "../unit/ingest/no-vendors.ts"
+import { makeMemoryVault } from "../unit/ingest/memory-vault.ts"
 import { startNats, type TestNats } from "../support/nats.ts"
 
 const workspace: WorkspacePlan = { id: "acme", tags: [], eventTypes: new Map(), connections: new Map(), rules: [] }
@@ -29,7 +31,14 @@ const nats = Effect.acquireRelease(
 const runtime = (server: TestNats) => {
   const log = EventLog.layer.pipe(Layer.provideMerge(Layer.effectDiscard(ensureTopology)))
   const keys = Keys.layer({ adminKey: "admin", keys: [] })
-  const services = Layer.mergeAll(log, Health.layer, keys, makeMemoryCircuits().layer).pipe(
+  const services = Layer.mergeAll(
+    log,
+    noVendors,
+    Health.layer,
+    keys,
+    makeMemoryCircuits().layer,
+    makeMemoryVault().layer,
+  ).pipe(
     Layer.provideMerge(Layer.succeed(CurrentPlan, { get: () => plan })),
     Layer.provideMerge(Nats.layer(server.url)),
   )

@@ -13,7 +13,8 @@ import { afterAll, beforeAll, expect, test } from "vitest"
 import { Nats } from "../../src/log/connection.ts"
 import { ensureVault } from "../../src/log/ensure.ts"
 import { Health } from "../../src/observe/health.ts"
-import { makeKeyRing, type KeyRing } from "../../src/secrets/keyring.ts"
+import { keyId, makeKeyRing, type KeyRing } from "../../src/secrets/keyring.ts"
+import { rotate } from "../../src/secrets/rotate.ts"
 import { Vault, type Place } from "../../src/secrets/vault.ts"
 import { startNats, type TestNats } from "../support/nats.ts"
 
@@ -197,4 +198,42 @@ test("what changed while the log was away is known when it is back", async () =>
   await until(a, () => Result.getOrUndefined(a.get(secret("KEPT"))) === "changed")
   await one.dispose()
   await other.dispose()
+})
+
+test("a rotation loses nothing that is written meanwhile, keeps ends, and tells what it cannot open", async () => {
+  const [fresh, lost] = [createSecretKey(randomBytes(32)), createSecretKey(randomBytes(32))]
+  await using own = await startNats()
+  const at = (of: KeyRing) =>
+    ManagedRuntime.make(
+      Vault.layer(of).pipe(
+        Layer.provide(Layer.effectDiscard(ensureVault)),
+        Layer.provideMerge(Nats.layer(own.url)),
+        Layer.provide(Health.layer),
+      ),
+    )
+  const [before, strange, after] = [at(ring), at(makeKeyRing([lost])), at(makeKeyRing([fresh, key]))]
+  const [a, b, c] = [await before.runPromise(Vault), await strange.runPromise(Vault), await after.runPromise(Vault)]
+  const names = Array.from({ length: 200 }, (_, i) => `R_${i}`)
+  await before.runPromise(Effect.forEach(names, (name) => a.write(secret(name), `${name} before`), { concurrency: 20 }))
+  await before.runPromise(a.write({ kind: "refreshing", workspace: "acme", name: "crm" }, "held", { ttlMs: 600_000 }))
+  await strange.runPromise(b.write(secret("STRANGE", "globex"), "of another ring"))
+  const writes = Effect.forEach(names, (name) => a.write(secret(name), `${name} after`), { concurrency: 20 })
+  const [rotated] = await Promise.all([
+    after.runPromise(rotate(makeKeyRing([fresh, key]), () => {})),
+    before.runPromise(writes),
+  ])
+  expect(rotated.unopened).toMatchObject([{ place: secret("STRANGE", "globex"), key: keyId(lost) }])
+  const again = await after.runPromise(rotate(makeKeyRing([fresh, key]), () => {}))
+  expect(again.unused).toEqual([keyId(key)])
+  for (const name of names) {
+    expect(await after.runPromise(c.read(secret(name)))).toMatchObject({ text: `${name} after` })
+  }
+  const keys = new Set((await after.runPromise(c.list("*"))).map((one) => one.key))
+  expect(keys).toEqual(new Set([keyId(fresh), keyId(lost)]))
+  const nc = await connect({ servers: own.url })
+  const jsm = await jetstreamManager(nc)
+  const held = await jsm.direct.getMessage("KV_MESHES_VAULT", { last_by_subj: "$KV.MESHES_VAULT.refreshing.acme.crm" })
+  expect(Number.parseInt(held!.header.get("Nats-TTL"))).toBeGreaterThan(500)
+  await nc.close()
+  for (const one of [before, strange, after]) await one.dispose()
 })

@@ -3,7 +3,15 @@
  */
 import * as Schema from "effect/Schema"
 import { requestFor } from "../../src/deliver/prepare.ts"
-import type { ActionContext, Connection, HttpRequest } from "../../src/index.ts"
+import {
+  httpOutcome,
+  type ActionContext,
+  type Connection,
+  type Event,
+  type HttpRequest,
+  type HttpResponse,
+  type Outcome,
+} from "../../src/index.ts"
 
 export const event = {
   id: "evt_1",
@@ -41,6 +49,7 @@ export const requestOf = (
     readonly action?: string
     readonly input?: unknown
     readonly delivery?: Partial<ActionContext<any>["delivery"]>
+    readonly event?: Event
   } = {},
 ): HttpRequest => {
   const { connector } = connection
@@ -48,9 +57,11 @@ export const requestOf = (
   if ("steps" in action || "run" in action) throw new Error("this action makes no single request")
   const input = options.input === undefined ? undefined : Schema.decodeUnknownSync(action.input)(options.input)
   const { baseUrl } = connection.options
+  const about =
+    options.event === undefined ? {} : { event: options.event, envelope: Buffer.from(JSON.stringify(options.event)) }
   return requestFor(
     action,
-    { input, context: contextOf(resolved, options.delivery) },
+    { input, context: { ...contextOf(resolved, options.delivery), ...about } },
     { connector, settings: resolved, baseUrl },
   )
 }
@@ -58,3 +69,7 @@ export const requestOf = (
 /** What the connector finds wrong with settings. */
 export const problemsOf = ({ connector, settings }: Connection): ReadonlyArray<string> =>
   (connector.check?.(settings) ?? []).map(({ path, message }) => `${path.join(".")}: ${message}`)
+
+/** What the connector takes an answer for. */
+export const judged = ({ connector }: Connection, response: HttpResponse): Outcome =>
+  (connector.outcome ?? httpOutcome)(response, Date.now())

@@ -29,6 +29,8 @@ export interface Finished {
 export interface TestRuntime {
   /** Holds the config and the data folder. */
   readonly folder: string
+  /** What it and commands beside it are started with. */
+  readonly env: NodeJS.ProcessEnv
   readonly http: () => string
   readonly pid: () => number
   /** Standard output and standard error so far. */
@@ -39,6 +41,8 @@ export interface TestRuntime {
   readonly start: () => Promise<void>
   /** Runs another `meshes` command over the same folder. */
   readonly meshes: (...args: ReadonlyArray<string>) => Promise<Finished>
+  /** The same, with this on its standard input. */
+  readonly pipe: (input: string, ...args: ReadonlyArray<string>) => Promise<Finished>
   /** Publishes over HTTP. */
   readonly publish: (event: unknown) => Promise<{ readonly status: number; readonly body: any }>
   readonly [Symbol.asyncDispose]: () => Promise<void>
@@ -102,6 +106,7 @@ export const startRuntime = async (options: RuntimeOptions): Promise<TestRuntime
   await start()
   return {
     folder,
+    env,
     http: () => http,
     pid: () => child?.pid ?? 0,
     stdout: () => stdout,
@@ -109,6 +114,7 @@ export const startRuntime = async (options: RuntimeOptions): Promise<TestRuntime
     kill,
     start,
     meshes: (...args) => runMeshes(args, { cwd: folder, env }),
+    pipe: (input, ...args) => runMeshes(args, { cwd: folder, env, input }),
     publish: (event) => publishTo(http, event),
     [Symbol.asyncDispose]: async () => {
       // In order, so that an embedded server ends with it.

@@ -229,6 +229,31 @@ describe("settings", () => {
     })
   })
 
+  test("say where browsers reach the server: over https, or on this machine", () => {
+    const urlOf = (MESHES_PUBLIC_URL: string) => {
+      const settings = loadSettings({ MESHES_PUBLIC_URL })
+      return Result.isSuccess(settings) ? settings.success.publicUrl : settings.failure.issues[0]!.path[0]
+    }
+    expect(urlOf("https://meshes.example.com/x/")).toBe("https://meshes.example.com/x")
+    expect(urlOf("http://127.0.0.1:4400")).toBe("http://127.0.0.1:4400")
+    expect(urlOf("http://localhost:4400")).toBe("http://localhost:4400")
+    for (const wrong of [
+      "http://meshes.example.com",
+      "http://127.0.0.1.evil.example",
+      "https://u:p@x",
+      "https://x/?a",
+      "x",
+    ]) {
+      expect(urlOf(wrong)).toBe("MESHES_PUBLIC_URL")
+    }
+    const origins = (MESHES_RETURN_TO: string) => loadSettings({ MESHES_RETURN_TO })
+    expect(Result.getOrThrow(origins("https://a.example, https://b.example:8443")).returnTo).toEqual([
+      "https://a.example",
+      "https://b.example:8443",
+    ])
+    for (const wrong of ["https://a.example/", "a.example", "*"]) expect(Result.isFailure(origins(wrong))).toBe(true)
+  })
+
   test("are told wrong all at once, without the keys they hold", () => {
     const settings = loadSettings({
       MESHES_PORT: "70000",

@@ -39,7 +39,7 @@ test("an open circuit is tried even when its timer fires early", () => {
 test("a vendor whose allowance is used up is sent nothing until there is more, even after a success", () => {
   let now = 1000
   vi.spyOn(performance, "now").mockImplementation(() => now)
-  const wake = vi.fn()
+  const wake = vi.fn<() => void>()
   const gate = new Gate({ settings: () => ({ concurrency: 64 }), mayRun: () => true, onChange: () => {}, wake })
   expect(gate.begin()).toBe(true)
   gate.end({ kind: "delivered", message: "HTTP 200", holdMs: 5000 }, false)
@@ -61,4 +61,26 @@ test("calls that an attempt took beyond its first count towards the rate limit",
   now += 1000
   expect(gate.begin()).toBe(true)
   expect(gate.begin()).toBe(false)
+})
+
+test("an outcome that lacks something pauses the connection, with its code first in the reason", () => {
+  const changes: Array<{ readonly to: string; readonly reason: string }> = []
+  const gate = new Gate({
+    settings: () => ({ concurrency: 64, circuit: false }),
+    mayRun: () => true,
+    onChange: (change) => void changes.push(change),
+    wake: () => {},
+  })
+  const outcome = {
+    kind: "auth_failed",
+    permanent: false,
+    pause: "secret_missing",
+    message: 'secret "A" is not set',
+  } as const
+  for (let i = 0; i < 3; i++) expect(gate.begin()).toBe(true)
+  for (let i = 0; i < 3; i++) gate.end(outcome, false)
+  expect(changes).toMatchObject([{ to: "paused", reason: 'secret_missing: secret "A" is not set' }])
+  expect(gate.begin()).toBe(false)
+  gate.apply({ state: "closed", reason: "what was missing is there", at: 0, by: "vault" })
+  expect(gate.begin()).toBe(true)
 })

@@ -350,6 +350,14 @@ describe("a redirect", () => {
     assert.strictEqual(tooMany.requests.length, limits.redirects + 1)
   })
 
+  it("is not followed for a connector that forbids it", async () => {
+    await using receiver = await startReceiver(redirect("/there"))
+    await using sender = await openSender()
+    const request = { url: receiver.url, redirects: false } as const
+    assert.strictEqual(answerOf(await sender.send(request)).status, 307)
+    assert.strictEqual(receiver.requests.length, 1)
+  })
+
   it("in a loop ends as a rejection", async () => {
     await using receiver = await startReceiver(redirect("/"))
     await using sender = await openSender()

@@ -10,7 +10,9 @@ import { IngestAddress, ingestLayer } from "../../../src/ingest/server.ts"
 import type { ConnectionState } from "../../../src/model/connection-state.ts"
 import { Health } from "../../../src/observe/health.ts"
 import { makeMemoryCircuits } from "./memory-circuits.ts"
+import { noVendors } from "./no-vendors.ts"
 import { makeMemoryLog, type MemoryLog } from "./memory-log.ts"
+import { makeMemoryVault } from "./memory-vault.ts"
 
 export interface Answer {
   readonly status: number
@@ -32,6 +34,7 @@ export interface Served {
   readonly log: MemoryLog
   /** States of circuits, as `<workspace>/<connection>`. */
   readonly states: Map<string, ConnectionState>
+  readonly vault: ReturnType<typeof makeMemoryVault>
   readonly health: Health["Service"]
   readonly setPlan: (plan: Plan) => void
   /** A string or bytes are sent as they are, anything else as JSON. */
@@ -82,9 +85,15 @@ export const serve = (keys: ReadonlyArray<KeyPlan> = []) =>
     let plan = planOf(["acme", "globex"], keys)
     const current = Layer.succeed(CurrentPlan, { get: () => plan })
     const { states, layer: circuits } = makeMemoryCircuits()
-    const services = Layer.mergeAll(circuits, log.layer, Health.layer, Keys.layer({ adminKey, keys: [] })).pipe(
-      Layer.provideMerge(current),
-    )
+    const vault = makeMemoryVault()
+    const services = Layer.mergeAll(
+      circuits,
+      noVendors,
+      log.layer,
+      vault.layer,
+      Health.layer,
+      Keys.layer({ adminKey, keys: [] }),
+    ).pipe(Layer.provideMerge(current))
     const built = yield* Layer.build(ingestLayer({ host: "127.0.0.1", port: 0 }).pipe(Layer.provideMerge(services)))
     return yield* Effect.gen(function* () {
       const { url } = yield* IngestAddress
@@ -94,6 +103,7 @@ export const serve = (keys: ReadonlyArray<KeyPlan> = []) =>
         url,
         log,
         states,
+        vault,
         health,
         setPlan: (next) => {
           plan = next
