@@ -111,7 +111,19 @@ const jsonSchemaOf = (schema: Schema.Top): JsonSchema => {
     onExcessProperty: "error",
   })
   const defs = Object.keys(definitions).length === 0 ? {} : { $defs: definitions }
-  return tidied({ ...made, ...defs }) as JsonSchema
+  return worded(schema, tidied({ ...made, ...defs }) as JsonSchema)
+}
+
+/** What is said of a field whose schema has no counterpart in JSON Schema, a secret or a check of our own, is left out by Effect. */
+const worded = (schema: Schema.Top, made: JsonSchema): JsonSchema => {
+  const { fields } = schema as { readonly fields?: Schema.Struct.Fields }
+  const properties = made["properties"] as { readonly [name: string]: JsonSchema } | undefined
+  if (fields === undefined || properties === undefined) return made
+  const words = ([name, property]: readonly [string, JsonSchema]) => {
+    const { description, choices } = Schema.resolveAnnotations(fields[name]!) ?? {}
+    return [name, { ...property, ...given("description", description), ...given("choices", choices) }]
+  }
+  return { ...made, properties: Object.fromEntries(Object.entries(properties).map(words)) }
 }
 
 /** Effect takes numbers that JSON has no sign for as texts: nobody writes them. */
