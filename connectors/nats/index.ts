@@ -10,19 +10,25 @@ const placeholder = /\{(workspace|type|event)\}/g
 const subjectPattern = /^[^\s.*>{}]+(?:\.[^\s.*>{}]+)*$/
 
 const settings = Schema.Struct({
-  /** May hold `{workspace}`, `{type}` (with its dots) and `{event}`. */
-  subject: Schema.String,
-  /** Default: the server that the runtime uses. */
-  servers: Schema.optionalKey(Schema.Array(Schema.String).pipe(Schema.check(Schema.isMinLength(1)))),
+  subject: Schema.String.annotate({ description: "May hold `{workspace}`, `{type}` (with its dots) and `{event}`." }),
+  servers: Schema.optionalKey(
+    Schema.Array(Schema.String)
+      .pipe(Schema.check(Schema.isMinLength(1)))
+      .annotate({ description: "Default: the server that the runtime uses." }),
+  ),
   credentials: Schema.optionalKey(
     Schema.Struct({
       user: Schema.optionalKey(Schema.Union([Schema.String, SecretField])),
       password: Schema.optionalKey(SecretField),
       token: Schema.optionalKey(SecretField),
+    }).annotate({ description: "Of the servers named. Default: none." }),
+  ),
+  jetstream: Schema.optionalKey(
+    Schema.Boolean.annotate({
+      description:
+        "Wait until a stream has stored it (at least once), not only until the server took it. Default: false.",
     }),
   ),
-  /** Wait until a stream has stored it (at least once), not only until the server took it. Default: false. */
-  jetstream: Schema.optionalKey(Schema.Boolean),
 })
 
 interface NatsSettings {

@@ -13,21 +13,30 @@ const secretsMax = 5
 const reservedHeaders = /^(?:content-type|user-agent|webhook-.*|x-meshes-.*|traceparent)$/i
 
 const settings = Schema.Struct({
-  /** Where to send to: an `https:` URL (or `http:`), or a secret that holds one. */
-  url: Schema.Union([Schema.String, SecretField]),
-  /** The signing secret, `whsec_…`; a list while it is being changed: every one signs. Without it nothing is signed. */
+  url: Schema.Union([Schema.String, SecretField]).annotate({
+    description: "Where to send to: an `https:` URL (or `http:`), or a secret that holds one.",
+  }),
   secret: Schema.optionalKey(
     Schema.Union([
       SecretField,
       Schema.Array(SecretField).pipe(Schema.check(Schema.isMinLength(1), Schema.isMaxLength(secretsMax))),
-    ]),
+    ]).annotate({
+      description:
+        "The signing secret, `whsec_…`; a list while it is being changed: every one signs. Without it nothing is signed.",
+    }),
   ),
-  /** Default: `POST`. */
-  method: Schema.optionalKey(Schema.Literals(["POST", "PUT", "PATCH"])),
-  /** `envelope` (default): the whole event; `raw`: its payload alone. A mapping makes the body itself, in either mode. */
-  mode: Schema.optionalKey(Schema.Literals(["envelope", "raw"])),
-  /** More headers, such as a token that the receiver wants. */
-  headers: Schema.optionalKey(Schema.Record(Schema.String, Schema.Union([Schema.String, SecretField]))),
+  method: Schema.optionalKey(Schema.Literals(["POST", "PUT", "PATCH"]).annotate({ description: "Default: `POST`." })),
+  mode: Schema.optionalKey(
+    Schema.Literals(["envelope", "raw"]).annotate({
+      description:
+        "`envelope` (default): the whole event; `raw`: its payload alone. A mapping makes the body itself, in either mode.",
+    }),
+  ),
+  headers: Schema.optionalKey(
+    Schema.Record(Schema.String, Schema.Union([Schema.String, SecretField])).annotate({
+      description: "More headers, such as a token that the receiver wants.",
+    }),
+  ),
 })
 
 interface WebhookSettings {
