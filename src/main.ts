@@ -4,16 +4,20 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
 import { generateKey, Keys } from "./accounts/keys.ts"
 import { CurrentPlan } from "./config/current-plan.ts"
 import { limits } from "./config/defaults.ts"
-import type { KeyPlan, Plan } from "./config/plan.ts"
+import type { ConnectionPlan, KeyPlan, Plan } from "./config/plan.ts"
 import type { Settings } from "./config/settings.ts"
+import { listChoices, testConnection } from "./deliver/check.ts"
 import { Committer } from "./deliver/commit.ts"
 import { credentialsLayer } from "./deliver/credentials.ts"
 import { delivererLayer, Printer } from "./deliver/deliverer.ts"
-import { Exchanges } from "./deliver/exchange.ts"
+import { Exchanges, type Attempt } from "./deliver/exchange.ts"
 import { makeHttpSender } from "./deliver/http.ts"
+import { Checks } from "./ingest/checks.ts"
+import { Catalog } from "./ingest/integrations.ts"
 import { IngestAddress, ingestLayer } from "./ingest/server.ts"
 import { ConnectionStates, ConnectionSwitch } from "./log/connections.ts"
 import { Nats } from "./log/connection.ts"
@@ -25,7 +29,9 @@ import { LaneLogs } from "./log/lane-log.ts"
 import { Leases } from "./log/leases.ts"
 import { Partitions } from "./log/partition.ts"
 import { Work } from "./log/work.ts"
+import type { Connection } from "./model/connector.ts"
 import type { Unusable } from "./model/errors.ts"
+import type { Outcome } from "./model/outcome.ts"
 import { Health } from "./observe/health.ts"
 import { routerLayer } from "./route/router.ts"
 import { Consent } from "./secrets/consent.ts"
@@ -65,6 +71,7 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
       const url = settings.natsUrl ?? (yield* embedded(options)).url
       const generated = settings.adminKey === undefined && options.keys.length === 0 ? generateKey() : undefined
       const stages = Layer.mergeAll(routerLayer, delivererLayer, ingestLayer(settings)).pipe(
+        Layer.provideMerge(Layer.merge(checksLayer, catalogLayer)),
         Layer.provideMerge(Exchanges.layer),
         Layer.provideMerge(credentialsLayer),
         Layer.provideMerge(oauthLayer),
@@ -106,6 +113,41 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
       return yield* Effect.never
     }),
   )
+
+/** What people ask of connections is asked as deliveries are sent. */
+const checksLayer = Layer.effect(
+  Checks,
+  Effect.gen(function* () {
+    const exchange = yield* Exchanges
+    const resolver = yield* SettingsResolver
+    const resolved = (connection: ConnectionPlan): Result.Result<Attempt, Outcome> =>
+      Result.mapBoth(resolver.resolve(connection), {
+        onSuccess: (settings) => ({ connection, settings, exchange }),
+        onFailure: (message) => ({ kind: "auth_failed" as const, permanent: false, message }),
+      })
+    return Checks.of({
+      test: (connection) => {
+        const attempt = resolved(connection)
+        return Result.isSuccess(attempt)
+          ? testConnection(attempt.success)
+          : Effect.succeed({ outcome: attempt.failure, says: attempt.failure.message })
+      },
+      choices: (connection, list) => {
+        const attempt = resolved(connection)
+        return Result.isSuccess(attempt)
+          ? listChoices(attempt.success, list)
+          : Effect.succeed(Result.fail(attempt.failure))
+      },
+    })
+  }),
+)
+
+const catalogLayer = Layer.succeed(Catalog, {
+  connectors: async () =>
+    Object.values(
+      (await import("../connectors/index.ts")) as { readonly [name: string]: (settings: any) => Connection },
+    ).map((make) => make({}).connector),
+})
 
 /** Tokens and consents, with a sender of their own. */
 const oauthLayer = Layer.unwrap(

@@ -7,7 +7,7 @@ import { github } from "./index.ts"
 
 const token = "github_pat_11AA-not-a-real-one"
 const headersOfGet = {
-  accept: "application/json",
+  accept: "application/vnd.github+json",
   "x-github-api-version": "2022-11-28",
   authorization: `Bearer ${token}`,
 }

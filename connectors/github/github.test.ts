@@ -8,11 +8,14 @@ const { lists, auth } = connection.connector
 
 test("a list goes on while GitHub links to a next page", () => {
   const { next } = lists!["repositories"]!
+  const asked = { method: "GET", path: "/user/repos" } as const
   const link =
     '<https://api.github.com/user/repos?page=3&per_page=100>; rel="next", <https://api.github.com/user/repos?page=9>; rel="last"'
-  expect(next!({ status: 200, headers: { link }, body: "[]", json: [] }, {})).toMatchObject({ query: { page: 3 } })
+  expect(next!({ status: 200, headers: { link }, body: "[]", json: [] }, {}, asked)).toMatchObject({
+    query: { page: 3 },
+  })
   const last = '<https://api.github.com/user/repos?page=1>; rel="prev"'
-  expect(next!({ status: 200, headers: { link: last }, body: "[]", json: [] }, {})).toBeUndefined()
+  expect(next!({ status: 200, headers: { link: last }, body: "[]", json: [] }, {}, asked)).toBeUndefined()
 })
 
 test("issues that are switched off in one repository do not end the connection", () => {

@@ -119,7 +119,7 @@ export const github = defineConnector({
   docs: "https://docs.github.com/rest",
   settings,
   baseUrl: "https://api.github.com",
-  headers: { "x-github-api-version": "2022-11-28" },
+  headers: { accept: "application/vnd.github+json", "x-github-api-version": "2022-11-28" },
   auth: [
     { kind: "bearer", setting: "token" },
     {

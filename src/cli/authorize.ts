@@ -2,7 +2,6 @@
  * `meshes connections authorize | disconnect`: a person lets a connection use their account at a vendor, and ends that.
  */
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
@@ -10,10 +9,8 @@ import type { ConnectionPlan } from "../config/plan.ts"
 import type { Settings } from "../config/settings.ts"
 import { makeHttpSender } from "../deliver/http.ts"
 import { connectedPage } from "../ingest/page.ts"
-import { ensureTopology } from "../log/ensure.ts"
 import { connectionName } from "../model/connection-state.ts"
 import { Unusable } from "../model/errors.ts"
-import { Health } from "../observe/health.ts"
 import {
   disconnect as endGrant,
   keepAuthorization,
@@ -26,7 +23,7 @@ import type { App, Granted, Send } from "../secrets/oauth.ts"
 import { SettingsResolver } from "../secrets/settings-resolver.ts"
 import { keyRingOf, Vault, VaultRecords } from "../secrets/vault.ts"
 import { openBrowser, openCallback } from "./callback.ts"
-import { logLayer, planOf, settingsOf, shared, withLog } from "./context.ts"
+import { planOf, settingsOf, shared, withVault } from "./context.ts"
 import { find, target } from "./find-connection.ts"
 import { good, note, print, printJson, showTime, table, WrongUse } from "./output.ts"
 import { whoAmI } from "./who.ts"
@@ -117,22 +114,6 @@ const usingOAuth = (plan: ConnectionPlan) =>
     ? new WrongUse({ message: `${connectionName(refOf(plan))} does not use OAuth: its settings have no "auth"` })
     : Effect.succeed(plan)
 
-/** The log with the vault and what it takes to read a connection's secrets. */
-const withVault = <A, E, R>(settings: Settings, json: boolean, use: Effect.Effect<A, E, R>) =>
-  withLog(
-    settings,
-    use.pipe(
-      Effect.scoped,
-      Effect.provide(
-        SettingsResolver.layer(process.env).pipe(
-          Layer.provideMerge(Vault.layer(keyRingOf(settings.secretKeys))),
-          Layer.provide(Layer.effectDiscard(ensureTopology)),
-          Layer.provide(Health.layer),
-        ),
-      ),
-    ),
-  ).pipe(Effect.provide(logLayer(settings.logLevel, json)))
-
 const appFor = Effect.fnUntraced(function* (plan: ConnectionPlan) {
   const resolved = (yield* SettingsResolver).resolve(plan)
   if (Result.isFailure(resolved)) return yield* new Unusable({ message: resolved.failure })
@@ -175,18 +156,15 @@ const askPerson = Effect.fnUntraced(function* (
           `enter ${redirectUri} there and keep to its port with --port`,
       }),
   })
-  const refuse = (message: string) => {
-    answer(400, { title: "Not connected", paragraphs: [message] })
-    return new Unusable({ message })
-  }
-  if (code === null) return yield* refuse(`the vendor did not agree: ${shown(error ?? "it gave no code")}`)
-  const granted = yield* exchangeCode(send, app, { code, redirectUri, verifier })
-  if (Result.isFailure(granted)) return yield* refuse(granted.failure.message)
-  const authorization = yield* Effect.tapError(keep(plan, app, granted.success), ({ message }) =>
-    Effect.sync(() => refuse(message)),
-  )
-  answer(200, connectedPage(refOf(plan)))
-  return authorization
+  const kept = yield* Effect.gen(function* () {
+    if (code === null) {
+      return yield* new Unusable({ message: `the vendor did not agree: ${shown(error ?? "it gave no code")}` })
+    }
+    const granted = yield* exchangeCode(send, app, { code, redirectUri, verifier })
+    return yield* keep(plan, app, yield* orUnusable(granted))
+  }).pipe(Effect.tapError(({ message }) => answer(400, { title: "Not connected", paragraphs: [message] })))
+  yield* answer(200, connectedPage(refOf(plan)))
+  return kept
 })
 
 /** A connection's authorization, for people who look; `undefined`: it uses none. */

@@ -13,7 +13,8 @@ import { Unusable } from "../model/errors.ts"
 export interface Arrival {
   readonly code: string | null
   readonly error: string | null
-  readonly answer: (status: number, page: Page) => void
+  /** Ends when the browser has it. */
+  readonly answer: (status: number, page: Page) => Effect.Effect<void>
 }
 
 export interface Callback {
@@ -34,7 +35,8 @@ export const openCallback = (port: number, state: string) =>
         () =>
           new Promise((closed) => {
             open.close(closed)
-            open.closeIdleConnections()
+            // Those too that a browser opened in case it would need them.
+            open.closeAllConnections()
           }),
       ),
     )
@@ -43,14 +45,23 @@ export const openCallback = (port: number, state: string) =>
     server.on("request", (request, response) => {
       const url = new URL(request.url ?? "", redirectUri)
       if (url.pathname !== oauthPaths.callback || url.searchParams.get("state") !== state || taken) {
-        return answer(response)(400, {
+        const page = {
           title: "Not connected",
           paragraphs: ["This is not what the command waits for. Use the address that it printed."],
-        })
+        }
+        return write(response, 400, page)
       }
       taken = true
       const { searchParams } = url
-      arrived({ code: searchParams.get("code"), error: searchParams.get("error"), answer: answer(response) })
+      arrived({
+        code: searchParams.get("code"),
+        error: searchParams.get("error"),
+        answer: (status, page) =>
+          Effect.callback<void>((resume) => {
+            response.once("close", () => resume(Effect.void))
+            write(response, status, page)
+          }),
+      })
     })
     return { redirectUri, arrival: Effect.promise(() => arrival) } satisfies Callback
   })
@@ -68,10 +79,8 @@ const listen = (port: number): Effect.Effect<Server, Unusable> =>
     server.listen(port, host, () => resume(Effect.succeed(server)))
   })
 
-const answer =
-  (response: ServerResponse): Arrival["answer"] =>
-  (status, page) =>
-    void response.writeHead(status, { ...pageHeaders, connection: "close" }).end(renderPage(page))
+const write = (response: ServerResponse, status: number, page: Page): void =>
+  void response.writeHead(status, { ...pageHeaders, connection: "close" }).end(renderPage(page))
 
 /** Opens the person's browser there, if this machine has one; the address was printed in any case. */
 export const openBrowser = (url: string): void => {

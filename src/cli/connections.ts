@@ -1,5 +1,5 @@
 /**
- * `meshes connections ls | show | pause | resume`: how the destinations are, and stopping and starting what is sent to one.
+ * `meshes connections`: how the destinations are, and stopping and starting what is sent to one.
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -17,6 +17,7 @@ import {
   type ConnectionState,
 } from "../model/connection-state.ts"
 import { authorizationLines, authorize, disconnect, findAuthorization, shownAuthorization } from "./authorize.ts"
+import { lists, test } from "./check-connection.ts"
 import { logLayer, planOf, settingsOf, shared, withLog } from "./context.ts"
 import { find, target } from "./find-connection.ts"
 import { good, note, paint, print, printJson, showTime, showWait, table } from "./output.ts"
@@ -216,5 +217,5 @@ const resume = turn("resume", "closed", { done: "is resumed", was: "was not paus
 
 export const connections = Command.make("connections").pipe(
   Command.withDescription("How destinations are, and pausing them"),
-  Command.withSubcommands([ls, show, pause, resume, authorize, disconnect]),
+  Command.withSubcommands([ls, show, test, lists, pause, resume, authorize, disconnect]),
 )

@@ -12,8 +12,12 @@ import { loadPlan } from "../config/load.ts"
 import { loadSettings, type LogLevel, type Settings, type SettingsFlags } from "../config/settings.ts"
 import { Nats } from "../log/connection.ts"
 import { ConnectionSwitch } from "../log/connections.ts"
+import { ensureTopology } from "../log/ensure.ts"
 import { LogReader } from "../log/reader.ts"
 import { Unusable } from "../model/errors.ts"
+import { Health } from "../observe/health.ts"
+import { SettingsResolver } from "../secrets/settings-resolver.ts"
+import { keyRingOf, Vault } from "../secrets/vault.ts"
 import { compiler } from "../transform/compiler.ts"
 import { natsUrlOf } from "./running.ts"
 
@@ -61,6 +65,22 @@ export const withLog = <A, E, R>(settings: Settings, use: Effect.Effect<A, E, R>
       Effect.scoped,
     )
   })
+
+/** The log with the vault and what it takes to read a connection's secrets. */
+export const withVault = <A, E, R>(settings: Settings, json: boolean, use: Effect.Effect<A, E, R>) =>
+  withLog(
+    settings,
+    use.pipe(
+      Effect.scoped,
+      Effect.provide(
+        SettingsResolver.layer(process.env).pipe(
+          Layer.provideMerge(Vault.layer(keyRingOf(settings.secretKeys))),
+          Layer.provide(Layer.effectDiscard(ensureTopology)),
+          Layer.provide(Health.layer),
+        ),
+      ),
+    ),
+  ).pipe(Effect.provide(logLayer(settings.logLevel, json)))
 
 const levels = { trace: "Trace", debug: "Debug", info: "Info", warn: "Warn", error: "Error", none: "None" } as const
 

@@ -82,7 +82,7 @@ export const listChoices = (
       if (exchanged.outcome.kind !== "delivered") return Result.fail(shown(exchanged, attempt))
       const answer = answerOf(exchanged.response!)
       choices.push(...list.items(answer))
-      next = list.next?.(answer, attempt.settings)
+      next = list.next?.(answer, attempt.settings, said)
     }
     return Result.succeed(choices)
   })

@@ -15,6 +15,7 @@ export const titles = {
   422: "Payload does not fit its event type",
   429: "Limit reached",
   500: "Internal error",
+  502: "The vendor failed",
   503: "Unavailable",
 } as const
 

@@ -28,7 +28,9 @@ import { ownReport, Reporting } from "../observe/report.ts"
 import type { Consent } from "../secrets/consent.ts"
 import type { Vault } from "../secrets/vault.ts"
 import { Api } from "./api.ts"
+import { makeChecks, type Checks } from "./checks.ts"
 import { makeConnections } from "./connections.ts"
+import { makeIntegrations, type Catalog } from "./integrations.ts"
 import { makeOAuth, PublicAddress } from "./oauth.ts"
 import { problem, problemResponse } from "./problem.ts"
 import { makePublisher } from "./publish.ts"
@@ -55,7 +57,7 @@ export const ingestLayer = (options: {
 }): Layer.Layer<
   IngestAddress,
   Unusable,
-  EventLog | Health | Keys | CurrentPlan | ConnectionStates | ConnectionSwitch | Consent | Vault
+  EventLog | Health | Keys | CurrentPlan | ConnectionStates | ConnectionSwitch | Consent | Vault | Checks | Catalog
 > =>
   Layer.effect(
     IngestAddress,
@@ -118,13 +120,17 @@ const events = HttpApiBuilder.group(Api, "events", (handlers) =>
 )
 
 const connections = HttpApiBuilder.group(Api, "connections", (handlers) =>
-  Effect.map(Effect.all([makeConnections, makeOAuth]), ([{ list, show, pause, resume }, { authorize }]) =>
-    handlers
-      .handleRaw("authorize", ({ request, params }) => authorize(request, params))
-      .handleRaw("list", ({ request, params }) => list(request, params))
-      .handleRaw("show", ({ request, params }) => show(request, params))
-      .handleRaw("pause", ({ request, params }) => pause(request, params))
-      .handleRaw("resume", ({ request, params }) => resume(request, params)),
+  Effect.map(
+    Effect.all([makeConnections, makeOAuth, makeChecks]),
+    ([{ list, show, pause, resume }, { authorize }, { test, choices }]) =>
+      handlers
+        .handleRaw("test", ({ request, params }) => test(request, params))
+        .handleRaw("choices", ({ request, params }) => choices(request, params))
+        .handleRaw("authorize", ({ request, params }) => authorize(request, params))
+        .handleRaw("list", ({ request, params }) => list(request, params))
+        .handleRaw("show", ({ request, params }) => show(request, params))
+        .handleRaw("pause", ({ request, params }) => pause(request, params))
+        .handleRaw("resume", ({ request, params }) => resume(request, params)),
   ),
 )
 
@@ -143,6 +149,14 @@ const secrets = HttpApiBuilder.group(Api, "secrets", (handlers) =>
       .handleRaw("list", ({ request, params }) => list(request, params))
       .handleRaw("set", ({ request, params }) => set(request, params))
       .handleRaw("remove", ({ request, params }) => remove(request, params)),
+  ),
+)
+
+const integrations = HttpApiBuilder.group(Api, "integrations", (handlers) =>
+  Effect.map(makeIntegrations, ({ list, show }) =>
+    handlers
+      .handleRaw("list", ({ request }) => list(request))
+      .handleRaw("show", ({ request, params }) => show(request, params)),
   ),
 )
 
@@ -169,7 +183,7 @@ const health = HttpApiBuilder.group(Api, "health", (handlers) =>
 
 const routes = Layer.mergeAll(
   HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(
-    Layer.provide([events, connections, oauth, secrets, health]),
+    Layer.provide([events, connections, oauth, secrets, integrations, health]),
   ),
   HttpApiScalar.layer(Api, { path: "/docs", scalar: { withDefaultFonts: false } }),
 )

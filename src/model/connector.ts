@@ -292,8 +292,12 @@ export interface ListOf<Settings> {
   readonly request: (settings: Settings) => HttpRequest | ApiRequest
   /** `id` is what the action's input takes. */
   readonly items: (answer: Answer) => ReadonlyArray<{ readonly id: string; readonly name: string }>
-  /** The next page, if there is one. */
-  readonly next?: (answer: Answer, settings: Settings) => HttpRequest | ApiRequest | undefined
+  /** The next page, if there is one. `asked`: what this page was asked for with. */
+  readonly next?: (
+    answer: Answer,
+    settings: Settings,
+    asked: HttpRequest | ApiRequest,
+  ) => HttpRequest | ApiRequest | undefined
 }
 
 type Problems = ReadonlyArray<{ readonly path: ReadonlyArray<string | number>; readonly message: string }>

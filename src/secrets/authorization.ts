@@ -8,13 +8,15 @@ import type { ConnectionPlan } from "../config/plan.ts"
 import { logTime } from "../log/log-time.ts"
 import type { Token } from "../model/auth.ts"
 import { connectionName, type ConnectionRef } from "../model/connection-state.ts"
-import { appOf, randomText, revoke, type App, type Granted, type Send } from "./oauth.ts"
+import { appOf, hostOf, randomText, revoke, type App, type Granted, type Send } from "./oauth.ts"
 import type { Place, VaultRecords } from "./vault.ts"
 
 export type Records = VaultRecords["Service"]
 
 /** What the vault holds of an authorized connection. Times are the log's, in milliseconds. */
 export interface Authorization extends Token {
+  /** Host of the token address: a connection that has become another vendor's does not send it this one's token. */
+  readonly vendor: string
   readonly refreshToken?: string
   /** Absent: until the vendor refuses it. */
   readonly expiresAt?: number
@@ -68,6 +70,7 @@ export const authorizationOf = (
 ): Authorization => {
   const refreshToken = granted.refreshToken ?? before?.refreshToken
   return {
+    vendor: hostOf(app.tokenUrl),
     accessToken: granted.accessToken,
     ...(refreshToken === undefined ? {} : { refreshToken }),
     ...(granted.lifetimeMs === undefined ? {} : { expiresAt: at + granted.lifetimeMs }),
@@ -95,6 +98,10 @@ export const keepAuthorization = Effect.fn("keepAuthorization")(function* (
   )
   return authorization
 })
+
+/** Whether the connection still goes to the vendor that gave it. */
+export const isOf = (authorization: Authorization, tokenUrl: string): boolean =>
+  authorization.vendor === hostOf(tokenUrl)
 
 export const readAuthorization = (records: Records, ref: ConnectionRef) =>
   Effect.map(records.read(recordPlace(ref)), (found) =>
@@ -127,7 +134,10 @@ export const disconnect = Effect.fn("disconnect")(function* (
     const found = yield* readAuthorization(records, ref)
     if (found === undefined) return { found: false } as Disconnected
     const app = appOf(connection, settings)
-    const unconfirmed = app === undefined ? "the connection no longer uses OAuth" : yield* revoke(send, app, found)
+    const unconfirmed =
+      app === undefined || !isOf(found, app.tokenUrl)
+        ? "the connection has another app now"
+        : yield* revoke(send, app, found)
     yield* Effect.catchTag(records.remove(recordPlace(ref)), "VaultConflict", Effect.die)
     return { found: true, ...(unconfirmed === undefined ? {} : { unconfirmed }) } as Disconnected
   }).pipe(Effect.ensuring(taken === undefined ? Effect.void : releaseLock(records, ref, taken)))

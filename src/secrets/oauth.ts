@@ -81,6 +81,10 @@ export const oauthOf = ({ connection, settings }: ConnectionPlan): OAuth2 | unde
   return auth?.kind === "oauth2" ? auth : undefined
 }
 
+/** Where a connection's tokens come from; `undefined` when it does not use OAuth. */
+export const tokenUrlOf = (plan: ConnectionPlan): string | undefined =>
+  (plan.settings as { readonly auth?: Partial<OAuthSetting> } | undefined)?.auth?.tokenUrl ?? oauthOf(plan)?.tokenUrl
+
 /** Text that nobody guesses: 256 random bits. */
 export const randomText = (): string => randomBytes(32).toString("base64url")
 
@@ -210,7 +214,7 @@ const unsafe = (url: string, app: App, setting: string): string | undefined => {
   return `auth.${setting} begins with "${protocol}": secrets are sent over https: only (over http: with allowPrivateNetwork)`
 }
 
-const hostOf = (url: string): string => new URL(url).host
+export const hostOf = (url: string): string => (URL.canParse(url) ? new URL(url).host : "")
 
 type Answer = { readonly [field: string]: unknown }
 

@@ -14,9 +14,9 @@ import type { ConnectionPlan } from "../config/plan.ts"
 import { logTime } from "../log/log-time.ts"
 import type { Token } from "../model/auth.ts"
 import type { ConnectionRef } from "../model/connection-state.ts"
-import type { LogUnavailable, Unusable } from "../model/errors.ts"
 import {
   authorizationOf,
+  isOf,
   lockPlace,
   nameOf,
   recordPlace,
@@ -25,8 +25,8 @@ import {
   takeLock,
   type Authorization,
 } from "./authorization.ts"
-import { appOf, askAsApp, refreshToken, type App, type Send, type TokenProblem } from "./oauth.ts"
-import { Vault } from "./vault.ts"
+import { appOf, askAsApp, refreshToken, tokenUrlOf, type App, type Send, type TokenProblem } from "./oauth.ts"
+import { type Place, Vault } from "./vault.ts"
 
 type Fetched = Result.Result<Token, TokenProblem>
 
@@ -49,6 +49,12 @@ interface Known {
   readonly text: string
   readonly authorization: Authorization
   readonly token: Token
+}
+
+/** A record that a new one is to be written over; without a text, there is none. */
+interface Claimed {
+  readonly text?: string
+  readonly revision: number
 }
 
 /** What is wanted: a good token of a connection, other than the one that the vendor refuses. */
@@ -84,7 +90,7 @@ const makeTokens = Effect.fnUntraced(function* (send: Send) {
     const found = vault.get(recordPlace(refOf(connection)))
     if (Result.isFailure(found)) return Effect.succeed(later(found.failure))
     const known = found.success === undefined ? undefined : parse(nameOf(connection), found.success)
-    return known !== undefined && isGood(known.authorization, app)
+    return known !== undefined && isOf(known.authorization, app.tokenUrl) && isGood(known.authorization, app)
       ? Effect.succeed(Result.succeed(known.token))
       : fetch({ connection, app, refused: undefined })
   }
@@ -96,7 +102,9 @@ const makeTokens = Effect.fnUntraced(function* (send: Send) {
 
   const mayWork = (connection: ConnectionPlan): boolean => {
     const text = Result.getOrUndefined(vault.get(recordPlace(refOf(connection))))
-    return text !== undefined && parse(nameOf(connection), text).authorization.refused === undefined
+    if (text === undefined) return false
+    const { authorization } = parse(nameOf(connection), text)
+    return authorization.refused === undefined && isOf(authorization, tokenUrlOf(connection) ?? "")
   }
 
   const fetch = (wanted: Wanted): Effect.Effect<Fetched> =>
@@ -155,12 +163,8 @@ const makeTokens = Effect.fnUntraced(function* (send: Send) {
     const before = yield* vault.read(place)
     const { settled, known } = settle(wanted, before)
     if (settled !== undefined) return settled
-    const token = known?.authorization.refreshToken
-    // What was read may be what a follower of the log's leader still had; the leader takes a write over nothing but the last record.
-    const claimed =
-      token === undefined
-        ? (before?.revision ?? 0)
-        : yield* unlessChanged(vault.write(place, known!.text, { after: before!.revision }))
+    const token = needsNobody(app) ? undefined : known?.authorization.refreshToken
+    const claimed = yield* claim(place, before, token !== undefined)
     if (claimed === undefined) return undefined
     if (performance.now() - lockedAt > limits.tokenLockUsedMs) return later("the log is too slow now to fetch a token")
     const asked = logTime()
@@ -175,8 +179,20 @@ const makeTokens = Effect.fnUntraced(function* (send: Send) {
       notBefore.set(name, { until: performance.now() + wait, problem })
       return orStill(wanted, known, problem)
     }
-    return yield* noteRefusal(wanted, Result.fail(problem), known, claimed)
+    return yield* noteRefusal(wanted, Result.fail(problem), known, claimed.revision)
   })
+
+  /**
+   * Makes sure that a record is the last: what was read may be what a follower of the log's leader still had, and the leader takes a
+   * write over nothing but the last. Gives nothing when it is not.
+   */
+  const claim = (place: Place, found: Claimed | undefined, isPrecious: boolean) =>
+    found === undefined || !isPrecious
+      ? Effect.succeed<Claimed>(found ?? { revision: 0 })
+      : Effect.map(
+          unlessChanged(vault.write(place, found.text!, { after: found.revision })),
+          (revision): Claimed | undefined => (revision === undefined ? undefined : { ...found, revision }),
+        )
 
   /** So that all replicas know, whenever they begin. Gives nothing when the record has changed: a person has authorized again meanwhile. */
   const noteRefusal = (wanted: Wanted, fetched: Fetched, known: Known | undefined, revision: number | undefined) => {
@@ -191,19 +207,31 @@ const makeTokens = Effect.fnUntraced(function* (send: Send) {
     )
   }
 
-  /** Before anybody uses it. A record that is there by then wins: a person has authorized again. */
-  const store = (wanted: Wanted, next: Authorization, after: number): Effect.Effect<Fetched | undefined> => {
+  /**
+   * Before anybody uses it, over what was claimed: at its first revision, or at a later one that says the same (keys of the vault are
+   * changed by writing records anew). Another record wins, since a person has authorized again. Gives nothing then.
+   */
+  const store = (wanted: Wanted, next: Authorization, claimed: Claimed): Effect.Effect<Fetched | undefined> => {
     const name = nameOf(wanted.connection)
+    const place = recordPlace(refOf(wanted.connection))
     const text = JSON.stringify(next)
-    const again = (error: LogUnavailable | Unusable) =>
+    const good: Fetched = Result.succeed(parse(name, text).token)
+    const write = Effect.gen(function* () {
+      if ((yield* unlessChanged(vault.write(place, text, { after: claimed.revision }))) !== undefined) return good
+      const found = yield* vault.read(place)
+      // It may be in the log, though the log did not say so.
+      if (found?.text === text) return good
+      // Read from a follower that has not caught up, or the same anew.
+      const isOlder = found !== undefined && found.revision <= claimed.revision
+      return isOlder || (found !== undefined && found.text === claimed.text)
+        ? yield* Effect.delay(store(wanted, next, isOlder ? claimed : found), limits.natsReconnectWaitMs)
+        : undefined
+    })
+    return Effect.catch(write, (error) =>
       Effect.logError(`a new token of ${name} cannot be stored yet and is kept in memory: ${error.message}`).pipe(
         Effect.andThen(Effect.sleep(limits.tokenLookMs)),
-        // Should it be in the log all the same, this one is refused, and the record found to be good.
-        Effect.andThen(Effect.suspend(() => store(wanted, next, after))),
-      )
-    return unlessChanged(vault.write(recordPlace(refOf(wanted.connection)), text, { after })).pipe(
-      Effect.map((revision) => (revision === undefined ? undefined : Result.succeed(parse(name, text).token))),
-      Effect.catch(again),
+        Effect.andThen(Effect.suspend(() => store(wanted, next, claimed))),
+      ),
     )
   }
 
@@ -212,8 +240,10 @@ const makeTokens = Effect.fnUntraced(function* (send: Send) {
     { connection, app, refused }: Wanted,
     found: { readonly text: string } | undefined,
   ): { readonly settled?: Fetched; readonly known?: Known } => {
-    if (found === undefined) return needsNobody(app) ? {} : { settled: unauthorized(connection) }
-    const known = parse(nameOf(connection), found.text)
+    const known = found === undefined ? undefined : parse(nameOf(connection), found.text)
+    if (known === undefined || !isOf(known.authorization, app.tokenUrl)) {
+      return needsNobody(app) ? {} : { settled: unauthorized(connection) }
+    }
     const { authorization, token } = known
     if (authorization.accessToken !== refused && isGood(authorization, app)) return { settled: Result.succeed(token) }
     if (canRefresh(authorization, app)) return { known }

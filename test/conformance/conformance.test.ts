@@ -13,7 +13,7 @@ import type { Connection } from "../../src/index.ts"
 import { isPermanent, type Outcome } from "../../src/model/outcome.ts"
 import { contextOf } from "../support/action.ts"
 import type { AnswerCase, Answers, ConnectorCases, Expected, Reply } from "./cases.ts"
-import { makeTrial, planFor, startVendor, type Arrived, type Trial, type Vendor } from "./trial.ts"
+import { makeTrial, planFor, startVendor, valuesAt, type Arrived, type Trial, type Vendor } from "./trial.ts"
 
 const folder = fileURLToPath(new URL("../../connectors", import.meta.url))
 
@@ -46,9 +46,6 @@ const expectOutcome = (outcome: Outcome, answer: AnswerCase) => {
 
 const stateOf = (outcome: Outcome) =>
   outcome.kind === "delivered" ? "delivered" : isPermanent(outcome) ? "dead" : "retried"
-
-const valuesAt = (secrets: ConnectorCases["secrets"], at: string) =>
-  typeof secrets === "function" ? secrets(at) : secrets
 
 /** As short a text as is looked for when secrets are masked. */
 const secretCharactersMin = 6

@@ -16,7 +16,7 @@ import { makeHttpSender } from "../../src/deliver/http.ts"
 import type { Connection, Token } from "../../src/index.ts"
 import { formatPath } from "../../src/model/errors.ts"
 import { compiler } from "../../src/transform/compiler.ts"
-import type { Reply } from "./cases.ts"
+import type { ConnectorCases, Reply } from "./cases.ts"
 
 export interface Arrived {
   readonly method: string
@@ -100,6 +100,10 @@ export interface Trial {
   readonly settings: unknown
   readonly close: () => Promise<void>
 }
+
+/** Of secrets that may be addresses: their values when requests go to `at`. */
+export const valuesAt = (secrets: ConnectorCases["secrets"], at: string): { readonly [name: string]: string } =>
+  typeof secrets === "function" ? secrets(at) : secrets
 
 export const makeTrial = async (
   given: Connection,

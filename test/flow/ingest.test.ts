@@ -15,7 +15,7 @@ import { parseEventSubject, streams, subjects } from "../../src/log/topology.ts"
 import { decodeStored } from "../../src/model/stored-event.ts"
 import { Health } from "../../src/observe/health.ts"
 import { makeMemoryCircuits } from "../unit/ingest/memory-circuits.ts"
-import { noConsent } from "../unit/ingest/no-consent.ts"
+import { noVendors } from "../unit/ingest/no-vendors.ts"
 import { makeMemoryVault } from "../unit/ingest/memory-vault.ts"
 import { startNats, type TestNats } from "../support/nats.ts"
 
@@ -33,7 +33,7 @@ const runtime = (server: TestNats) => {
   const keys = Keys.layer({ adminKey: "admin", keys: [] })
   const services = Layer.mergeAll(
     log,
-    noConsent,
+    noVendors,
     Health.layer,
     keys,
     makeMemoryCircuits().layer,

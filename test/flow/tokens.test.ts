@@ -274,6 +274,49 @@ test("a new token that cannot be stored is not used until it is, and its refresh
   await replica.close()
 })
 
+test("a record that is sealed anew while it is refreshed costs nothing; one of a new authorization wins", async () => {
+  const replica = await openReplica()
+  const connection = connectionOf("anew")
+  const place = recordPlace(refOf(connection))
+  const first = await replica.authorize(connection)
+  const anew = vendor.hold()
+  const refreshing = replica.renew(connection, first)
+  await vendor.until(() => anew.waiting() > 0)
+  const { text } = (await replica.run(replica.vault.read(place)))!
+  await replica.run(replica.vault.write(place, text))
+  anew.release()
+  const second = good(await refreshing)
+  expect(await call(second)).toBe(200)
+  // The refresh token that came with it is there as well.
+  const third = good(await replica.renew(connection, second))
+  const won = vendor.hold()
+  const late = replica.renew(connection, third)
+  await vendor.until(() => won.waiting() > 0)
+  const other = { ...(await replica.read(connection))!, accessToken: "of a new authorization" }
+  await replica.run(replica.vault.write(place, JSON.stringify(other)))
+  won.release()
+  expect(good(await late).accessToken).toBe("of a new authorization")
+  await replica.close()
+})
+
+test("a replica that ends while it refreshes stores what it is given first", async () => {
+  const [ends, other] = [await openReplica(), await openReplica()]
+  const connection = connectionOf("ends")
+  const first = await ends.authorize(connection)
+  const held = vendor.hold()
+  const refreshing = ends.renew(connection, first).catch(() => undefined)
+  await vendor.until(() => held.waiting() > 0)
+  const closing = ends.close()
+  held.release()
+  await closing
+  await refreshing
+  const grants = asked()
+  const second = good(await other.renew(connection, first))
+  expect(await call(second)).toBe(200)
+  expect(grants()).toEqual([])
+  await other.close()
+})
+
 test("a grant that was revoked at the vendor asks for a person; a vendor that fails is tried again later, and left alone meanwhile", async () => {
   const replica = await openReplica()
   const connection = connectionOf("revoked")
@@ -285,12 +328,23 @@ test("a grant that was revoked at the vendor asks for a person; a vendor that fa
   })
   const second = await replica.authorize(connection)
   expect(await call(good(await replica.get(connection)))).toBe(200)
-  const elsewhere = connectionOf("revoked", { tokenUrl: "http://127.0.0.1:1/token" })
-  const once = problem(await replica.renew(elsewhere, second))
-  expect(once).toMatchObject({ kind: "later", message: expect.stringContaining("127.0.0.1:1") })
-  expect(problem(await replica.renew(elsewhere, second)).retryAfterMs).toBeGreaterThan(0)
+  const broken = connectionOf("revoked", { tokenUrl: `${vendor.url}/nothing` })
+  const once = problem(await replica.renew(broken, second))
+  expect(once).toMatchObject({ kind: "later", message: expect.stringContaining("404") })
+  expect(problem(await replica.renew(broken, second)).retryAfterMs).toBeGreaterThan(0)
   // The token itself is good, and stays in use.
   expect(await call(good(await replica.get(connection)))).toBe(200)
+  await replica.close()
+})
+
+test("a connection that has become another vendor's is not given the former one's token", async () => {
+  const replica = await openReplica()
+  const connection = connectionOf("moved")
+  await replica.authorize(connection)
+  expect(replica.tokens.mayWork(connection)).toBe(true)
+  const elsewhere = connectionOf("moved", { tokenUrl: "https://other.example/token" })
+  expect(problem(await replica.get(elsewhere)).kind).toBe("unauthorized")
+  expect(replica.tokens.mayWork(elsewhere)).toBe(false)
   await replica.close()
 })
 

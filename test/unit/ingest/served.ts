@@ -10,7 +10,7 @@ import { IngestAddress, ingestLayer } from "../../../src/ingest/server.ts"
 import type { ConnectionState } from "../../../src/model/connection-state.ts"
 import { Health } from "../../../src/observe/health.ts"
 import { makeMemoryCircuits } from "./memory-circuits.ts"
-import { noConsent } from "./no-consent.ts"
+import { noVendors } from "./no-vendors.ts"
 import { makeMemoryLog, type MemoryLog } from "./memory-log.ts"
 import { makeMemoryVault } from "./memory-vault.ts"
 
@@ -88,7 +88,7 @@ export const serve = (keys: ReadonlyArray<KeyPlan> = []) =>
     const vault = makeMemoryVault()
     const services = Layer.mergeAll(
       circuits,
-      noConsent,
+      noVendors,
       log.layer,
       vault.layer,
       Health.layer,

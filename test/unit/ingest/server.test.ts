@@ -9,7 +9,7 @@ import { ingestLayer } from "../../../src/ingest/server.ts"
 import { Unusable } from "../../../src/model/errors.ts"
 import { Health } from "../../../src/observe/health.ts"
 import { makeMemoryCircuits } from "./memory-circuits.ts"
-import { noConsent } from "./no-consent.ts"
+import { noVendors } from "./no-vendors.ts"
 import { makeMemoryLog } from "./memory-log.ts"
 import { makeMemoryVault } from "./memory-vault.ts"
 import { planOf, serve } from "./served.ts"
@@ -74,6 +74,10 @@ describe("the HTTP server", () => {
         "/api/v1/workspaces/{workspace}/connections/{connection}/pause",
         "/api/v1/workspaces/{workspace}/connections/{connection}/resume",
         "/api/v1/workspaces/{workspace}/connections/{connection}/authorize",
+        "/api/v1/workspaces/{workspace}/connections/{connection}/test",
+        "/api/v1/workspaces/{workspace}/connections/{connection}/lists/{list}",
+        "/api/v1/integrations",
+        "/api/v1/integrations/{connector}",
         "/oauth/begin",
         "/oauth/callback",
         "/api/v1/workspaces/{workspace}/secrets",
@@ -138,7 +142,7 @@ describe("the HTTP server", () => {
       yield* Effect.addFinalizer(() => Effect.sync(() => other.close()))
       const { port } = other.address() as AddressInfo
       const services = Layer.mergeAll(
-        noConsent,
+        noVendors,
         makeMemoryCircuits().layer,
         makeMemoryLog().layer,
         makeMemoryVault().layer,

@@ -1,0 +1,36 @@
+/**
+ * What the parts of the API's contract are made of: texts and times, problems, and what paths name.
+ */
+import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
+import * as Schema from "effect/Schema"
+import { type ProblemStatus, titles } from "./problem.ts"
+
+export const text = (pattern: RegExp, description: string) =>
+  Schema.String.pipe(Schema.check(Schema.isPattern(pattern))).annotate({ description })
+
+export const time = Schema.String.annotate({ format: "date-time", description: "RFC 3339" })
+
+export const InputErrors = Schema.Array(Schema.Struct({ path: Schema.String, message: Schema.String }))
+
+export const problemAt = (status: ProblemStatus, description: string) =>
+  Schema.Struct({
+    title: Schema.String,
+    status: Schema.Literal(status),
+    message: Schema.String,
+    errors: Schema.optionalKey(InputErrors),
+  })
+    .annotate({ identifier: `Problem${status}`, title: titles[status], description })
+    .pipe(HttpApiSchema.status(status), HttpApiSchema.asJson({ contentType: "application/problem+json" }))
+
+export const jsonAs = (contentType: string) => HttpApiSchema.asJson({ contentType })
+export const workspaceParams = Schema.Struct({ workspace: Schema.String })
+export const connectionParams = Schema.Struct({ workspace: Schema.String, connection: Schema.String })
+export const askProblems = [
+  problemAt(400, "Malformed: a wrong value."),
+  problemAt(401, "No key, or one that is not known."),
+  problemAt(403, "The key may not do that there."),
+  problemAt(404, "There is no such workspace, connection or secret."),
+  problemAt(413, "The body is too large."),
+  problemAt(500, "A bug of the server's."),
+  problemAt(503, "The log does not answer now."),
+]
