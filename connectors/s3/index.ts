@@ -31,10 +31,18 @@ const wrongKey = (key: string): string | undefined =>
 const KeyText = Schema.NonEmptyString.pipe(Schema.check(Schema.makeFilter(wrongKey)))
 
 const settings = Schema.Struct({
-  bucket: Schema.String.pipe(Schema.check(Schema.isPattern(/^[A-Za-z0-9][\w.-]{1,61}[A-Za-z0-9]$/))).annotate({
+  bucket: Schema.String.pipe(
+    Schema.check(
+      Schema.isPattern(/^[A-Za-z0-9][\w.-]{1,61}[A-Za-z0-9]$/, {
+        expected: "a bucket's name: 3 to 63 letters, digits, dots and hyphens",
+      }),
+    ),
+  ).annotate({
     description: "The bucket's name.",
   }),
-  region: Schema.String.pipe(Schema.check(Schema.isPattern(/^[a-z0-9-]{1,40}$/))).annotate({
+  region: Schema.String.pipe(
+    Schema.check(Schema.isPattern(/^[a-z0-9-]{1,40}$/, { expected: "a region such as eu-central-1" })),
+  ).annotate({
     description: "Where the bucket is: `eu-central-1`; what a store of another kind wants to hear, such as `auto`.",
   }),
   accessKeyId: Schema.Union([Schema.NonEmptyString, SecretField]).annotate({

@@ -83,7 +83,7 @@ const asConnection = <A, E, R>(
       const exchange = makeExchange(yield* makeHttpSender(), credentials)
       return yield* use({ connection: plan, settings: resolved.success, exchange })
     })
-  if (settings.secretKeys === undefined && oauthOf(plan) === undefined) {
+  if (settings.secretKeys.length === 0 && oauthOf(plan) === undefined) {
     const resolved = Result.mapError(resolveSecrets(plan.settings, process.env), (missing) =>
       missing.map(({ message }) => message).join("; "),
     )

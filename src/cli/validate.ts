@@ -38,8 +38,8 @@ export const validate = Command.make(
       for (const { path, message } of notes.slice(0, limits.issuesShown)) note(`  ${path}: ${message}`)
       if (notes.length > limits.issuesShown) note(`  … and ${notes.length - limits.issuesShown} more`)
       good(
-        `${settings.configFile}: valid, revision ${plan.revision}: ${counts.workspaces} workspaces, ` +
-          `${counts.connections} connections, ${counts.rules} rules`,
+        `${settings.configFile}: valid, revision ${plan.revision}: ${many(counts.workspaces, "workspace")}, ` +
+          `${many(counts.connections, "connection")}, ${many(counts.rules, "rule")}`,
       )
     }
   }),
@@ -53,6 +53,8 @@ export const validate = Command.make(
 
 const later = (name: string): string =>
   `secret "${name}" is not in the environment; it is looked for in the vault at start`
+
+const many = (count: number, what: string): string => `${count} ${what}${count === 1 ? "" : "s"}`
 
 export const countsOf = (plan: Plan) => {
   const workspaces = [...plan.workspaces.values()]

@@ -63,6 +63,10 @@ export const checkConnection = (
   return check.issues.length === before ? plan : undefined
 }
 
+/** What a connection was made by, whatever is wrong with it; `undefined`: it is none. */
+export const connectorOf = (value: unknown): ConnectorDefinition | undefined =>
+  isConnection(value) ? value.connector : undefined
+
 const isConnection = (value: unknown): value is Connection =>
   typeof value === "object" && value !== null && (value as Connection)._tag === "Connection"
 

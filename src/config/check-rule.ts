@@ -5,12 +5,12 @@
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { isOwnType } from "../model/connection-state.ts"
-import type { AnyAction } from "../model/connector.ts"
+import type { AnyAction, ConnectorDefinition } from "../model/connector.ts"
 import { eventTypeLengthMax, eventTypePattern, namePattern, resourcePattern, type EventType } from "../model/ids.ts"
 import { checkPaths, isRight, type Schemas } from "./check-paths.ts"
 import { checkRetry } from "./check-connection.ts"
 import { hint, shown, type Checker, type Path } from "./check-shape.ts"
-import { limits } from "./defaults.ts"
+import { connectionDefaults, limits } from "./defaults.ts"
 import { unknownField, type JsonSchema } from "./event-types.ts"
 import { ownTypes } from "./own-types.ts"
 import type { ActionPlan, Compiler, ConnectionPlan, Mapping, RulePlan } from "./plan.ts"
@@ -20,8 +20,8 @@ export interface RuleSurroundings {
   /** Declared types with the schema of their payload where there is one; empty: any type goes. */
   readonly types: ReadonlyMap<EventType, JsonSchema | undefined>
   readonly connections: ReadonlyMap<string, ConnectionPlan>
-  /** Connections that are declared but wrong: their errors are told already. */
-  readonly broken: ReadonlySet<string>
+  /** Connections that are declared but wrong, with what is known of them: their own errors are told already. */
+  readonly broken: ReadonlyMap<string, ConnectorDefinition | undefined>
   readonly compiler: Compiler
 }
 
@@ -148,16 +148,17 @@ const checkResource = (check: Checker, value: unknown, path: Path): string | und
   return check.note(path, `${shown(text)} is no resource: 1 to 64 of letters, digits, ".", "_", ":" and "-"`)
 }
 
-/** `undefined`: it is not there, or there and wrong. */
-const findConnection = (
+/** `undefined`: it is not there, or not known to be a connection. */
+const findConnector = (
   check: Checker,
   name: unknown,
   path: Path,
   { connections, broken }: RuleSurroundings,
-): ConnectionPlan | undefined => {
+): ConnectorDefinition | undefined => {
   const found = connections.get(name as string)
-  if (found === undefined) check.reference(name, path, "connection", [...connections.keys(), ...broken])
-  return found
+  if (found !== undefined) return found.connection.connector
+  check.reference(name, path, "connection", [...connections.keys(), ...broken.keys()])
+  return broken.get(name as string)
 }
 
 const checkAction = (
@@ -170,12 +171,11 @@ const checkAction = (
 ): ActionPlan | undefined => {
   const action = check.object(value, path, ["connection", "action", "map", "retry"])
   if (action === undefined) return undefined
-  const connection = findConnection(check, action["connection"], [...path, "connection"], around)
+  const connector = findConnector(check, action["connection"], [...path, "connection"], around)
   const map =
     action["map"] === undefined ? undefined : checkMap(check, action["map"], [...path, "map"], around.compiler, schemas)
-  // Of a connection that is wrong or not there nothing more can be said.
-  if (connection === undefined) return undefined
-  const { connector } = connection.connection
+  // Of a connection that is not there nothing more can be said.
+  if (connector === undefined) return undefined
   const wanted = action["action"] ?? connector.defaultAction
   if (wanted === undefined) {
     return check.note(
@@ -192,10 +192,12 @@ const checkAction = (
   if (actionName === undefined) return undefined
   const definition = connector.actions[actionName]!
   if (action["map"] === undefined) {
-    if (definition.map === "required") check.note(path, `"${actionName}" needs a mapping: add "map"`)
+    if (definition.map !== "optional") check.note(path, `"${actionName}" needs a mapping: add "map"`)
   } else checkMapFields(check, definition, action["map"], [...path, "map"])
-  const retry =
-    action["retry"] === undefined ? undefined : checkRetry(check, action["retry"], [...path, "retry"], connection.retry)
+  const connection = around.connections.get(action["connection"] as string)
+  const base = connection?.retry ?? connectionDefaults.retry
+  const retry = action["retry"] === undefined ? undefined : checkRetry(check, action["retry"], [...path, "retry"], base)
+  if (connection === undefined) return undefined
   return {
     index,
     connection: connection.id,

@@ -14,7 +14,8 @@ import {
   type EventType,
   type WorkspaceId,
 } from "../model/ids.ts"
-import { checkConnection } from "./check-connection.ts"
+import type { ConnectorDefinition } from "../model/connector.ts"
+import { checkConnection, connectorOf } from "./check-connection.ts"
 import { checkRule } from "./check-rule.ts"
 import { Checker, shown, type Path } from "./check-shape.ts"
 import { limits } from "./defaults.ts"
@@ -178,7 +179,7 @@ const checkWorkspace = (
   const types: Types = own.size === 0 ? around.shared : new Map([...around.shared, ...own])
 
   const connections = new Map<string, ConnectionPlan>()
-  const broken = new Set<string>()
+  const broken = new Map<string, ConnectorDefinition | undefined>()
   const declared = check.entries(given["connections"], [...path, "connections"])
   if (declared.length > limits.connectionsPerWorkspace) {
     check.note(
@@ -188,7 +189,7 @@ const checkWorkspace = (
   }
   for (const [name, connection] of declared) {
     const plan = checkConnection(check, id, name, connection, [...path, "connections", name], around.compiler)
-    if (plan === undefined) broken.add(name)
+    if (plan === undefined) broken.set(name, connectorOf(connection))
     else connections.set(name, plan)
   }
 

@@ -47,6 +47,9 @@ const explain = (cause: unknown, subject: string): string => {
   if (code === "ERR_UNKNOWN_FILE_EXTENSION") {
     return `Node cannot load ${subject}: name it .ts, .mts, .js or .mjs`
   }
+  if (/Cannot use import statement outside a module/.test(cause.message)) {
+    return `it is an ES module in a package that says it has none: set "type": "module" in package.json, or name the config .mts`
+  }
   return `loading it failed: ${cause.name}: ${firstLine(cause)}${placeOf(cause, subject)}`
 }
 

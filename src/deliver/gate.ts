@@ -124,7 +124,8 @@ export class Gate {
     const plan = this.#plan()
     this.#tally ??= new Tally()
     const { trip, pause } = this.#tally.note(outcome.kind, plan)
-    if (outcome.gone === true) return this.#move({ type: "PAUSE" }, "the destination is gone for good (410)", alert)
+    if (outcome.gone === true)
+      return this.#move({ type: "PAUSE" }, `the destination is gone for good: ${outcome.message}`, alert)
     if (pause !== undefined) return this.#move({ type: "PAUSE" }, `${pause}: ${outcome.message}`, alert)
     if (this.state === "halfOpen") {
       const seen = outcome.kind === "auth_failed" ? "unwell" : health[outcome.kind]
