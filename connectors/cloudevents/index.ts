@@ -30,21 +30,43 @@ const reservedHeaders = /^(?:content-type|user-agent|ce-.*|webhook-request-.*|tr
 
 const settings = Schema.Struct({
   /** Where to send to: an `https:` URL (or `http:`), or a secret that holds one. */
-  url: Schema.Union([Schema.String, SecretField]),
+  url: Schema.Union([Schema.String, SecretField]).annotate({
+    description: "Where to send to: an `https:` URL (or `http:`), or a secret that holds one.",
+  }),
   /** Sent as `authorization: Bearer …`. Default: none. */
-  token: Schema.optionalKey(SecretField),
+  token: Schema.optionalKey(SecretField.annotate({ description: "Sent as `authorization: Bearer …`. Default: none." })),
   /** How `event.send` writes an event: as one JSON document (`structured`, default), or in headers and a body (`binary`). */
-  mode: Schema.optionalKey(Schema.Literals(["structured", "binary"])),
+  mode: Schema.optionalKey(
+    Schema.Literals(["structured", "binary"]).annotate({
+      description:
+        "How `event.send` writes an event: as one JSON document (`structured`, default), or in headers and a body (`binary`).",
+    }),
+  ),
   /** The events' `source`, a URI reference. Default: the event's own if it is one, otherwise `/<workspace>`. */
-  source: Schema.optionalKey(Schema.NonEmptyString),
+  source: Schema.optionalKey(
+    Schema.NonEmptyString.annotate({
+      description:
+        "The events' `source`, a URI reference. Default: the event's own if it is one, otherwise `/<workspace>`.",
+    }),
+  ),
   /** More attributes of every event: lower-case letters and digits. */
   extensions: Schema.optionalKey(
-    Schema.Record(Schema.String, Schema.Union([Schema.NonEmptyString, Schema.Int, Schema.Boolean])),
+    Schema.Record(Schema.String, Schema.Union([Schema.NonEmptyString, Schema.Int, Schema.Boolean])).annotate({
+      description: "More attributes of every event: lower-case letters and digits.",
+    }),
   ),
   /** Who sends, as a host name, for receivers with abuse protection: sent as `WebHook-Request-Origin`. */
-  origin: Schema.optionalKey(Schema.String.pipe(Schema.check(Schema.isPattern(/^[A-Za-z0-9.-]{1,253}$/)))),
+  origin: Schema.optionalKey(
+    Schema.String.pipe(Schema.check(Schema.isPattern(/^[A-Za-z0-9.-]{1,253}$/))).annotate({
+      description: "Who sends, as a host name, for receivers with abuse protection: sent as `WebHook-Request-Origin`.",
+    }),
+  ),
   /** More headers, such as a key that the receiver wants. */
-  headers: Schema.optionalKey(Schema.Record(Schema.String, Schema.Union([Schema.String, SecretField]))),
+  headers: Schema.optionalKey(
+    Schema.Record(Schema.String, Schema.Union([Schema.String, SecretField])).annotate({
+      description: "More headers, such as a key that the receiver wants.",
+    }),
+  ),
 })
 
 interface CloudEventsSettings extends Naming {

@@ -16,9 +16,13 @@ import {
 
 const settings = Schema.Struct({
   /** The token of a private app. */
-  token: Schema.optionalKey(SecretField),
+  token: Schema.optionalKey(SecretField.annotate({ description: "The token of a private app." })),
   /** `"oauth"`, with the app's id and secret in HUBSPOT_CLIENT_ID and HUBSPOT_CLIENT_SECRET, or `{ clientId, clientSecret }`. */
-  auth: Schema.optionalKey(OAuthField),
+  auth: Schema.optionalKey(
+    OAuthField.annotate({
+      description: `\`"oauth"\`, with the app's id and secret in HUBSPOT_CLIENT_ID and HUBSPOT_CLIENT_SECRET, or \`{ clientId, clientSecret }\`.`,
+    }),
+  ),
 })
 
 const PropertyValue = Schema.Union([Schema.String, Schema.Number, Schema.Boolean, Schema.Null])

@@ -11,9 +11,13 @@ const subjectPattern = /^[^\s.*>{}]+(?:\.[^\s.*>{}]+)*$/
 
 const settings = Schema.Struct({
   /** May hold `{workspace}`, `{type}` (with its dots) and `{event}`. */
-  subject: Schema.String,
+  subject: Schema.String.annotate({ description: "May hold `{workspace}`, `{type}` (with its dots) and `{event}`." }),
   /** Default: the server that the runtime uses. */
-  servers: Schema.optionalKey(Schema.Array(Schema.String).pipe(Schema.check(Schema.isMinLength(1)))),
+  servers: Schema.optionalKey(
+    Schema.Array(Schema.String)
+      .pipe(Schema.check(Schema.isMinLength(1)))
+      .annotate({ description: "Default: the server that the runtime uses." }),
+  ),
   credentials: Schema.optionalKey(
     Schema.Struct({
       user: Schema.optionalKey(Schema.Union([Schema.String, SecretField])),
@@ -22,7 +26,12 @@ const settings = Schema.Struct({
     }),
   ),
   /** Wait until a stream has stored it (at least once), not only until the server took it. Default: false. */
-  jetstream: Schema.optionalKey(Schema.Boolean),
+  jetstream: Schema.optionalKey(
+    Schema.Boolean.annotate({
+      description:
+        "Wait until a stream has stored it (at least once), not only until the server took it. Default: false.",
+    }),
+  ),
 })
 
 interface NatsSettings {

@@ -33,17 +33,26 @@ const KeyText = Schema.NonEmptyString.pipe(Schema.check(Schema.makeFilter(wrongK
 const settings = Schema.Struct({
   bucket: Schema.String.pipe(Schema.check(Schema.isPattern(/^[A-Za-z0-9][\w.-]{1,61}[A-Za-z0-9]$/))),
   /** Where the bucket is: `eu-central-1`; what a store of another kind wants to hear, such as `auto`. */
-  region: Schema.String.pipe(Schema.check(Schema.isPattern(/^[a-z0-9-]{1,40}$/))),
+  region: Schema.String.pipe(Schema.check(Schema.isPattern(/^[a-z0-9-]{1,40}$/))).annotate({
+    description: "Where the bucket is: `eu-central-1`; what a store of another kind wants to hear, such as `auto`.",
+  }),
   accessKeyId: Schema.Union([Schema.NonEmptyString, SecretField]),
   secretAccessKey: SecretField,
   /** Of credentials that end. */
-  sessionToken: Schema.optionalKey(SecretField),
+  sessionToken: Schema.optionalKey(SecretField.annotate({ description: "Of credentials that end." })),
   /** Of a store that is not AWS': `https://minio.acme.example:9000`. */
-  endpoint: Schema.optionalKey(Schema.String),
+  endpoint: Schema.optionalKey(
+    Schema.String.annotate({ description: "Of a store that is not AWS': `https://minio.acme.example:9000`." }),
+  ),
   /** The bucket in the path instead of the host. Default: with an `endpoint`, and for buckets with dots in their name. */
-  pathStyle: Schema.optionalKey(Schema.Boolean),
+  pathStyle: Schema.optionalKey(
+    Schema.Boolean.annotate({
+      description:
+        "The bucket in the path instead of the host. Default: with an `endpoint`, and for buckets with dots in their name.",
+    }),
+  ),
   /** Before every key: `meshes/`. */
-  prefix: Schema.optionalKey(KeyText),
+  prefix: Schema.optionalKey(KeyText.annotate({ description: "Before every key: `meshes/`." })),
 })
 
 interface S3Settings extends Signer {

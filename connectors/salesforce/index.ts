@@ -26,7 +26,9 @@ const settings = Schema.Struct({
    * `"oauth"`, with the app's id and secret in SALESFORCE_CLIENT_ID and SALESFORCE_CLIENT_SECRET, or `{ clientId, clientSecret }`; with
    * `authorizeUrl` and `tokenUrl` for a sandbox or My Domain, and `grant: "client_credentials"` for an app that acts as itself.
    */
-  auth: OAuthField,
+  auth: OAuthField.annotate({
+    description: `\`"oauth"\`, with the app's id and secret in SALESFORCE_CLIENT_ID and SALESFORCE_CLIENT_SECRET, or \`{ clientId, clientSecret }\`; with \`authorizeUrl\` and \`tokenUrl\` for a sandbox or My Domain, and \`grant: "client_credentials"\` for an app that acts as itself.`,
+  }),
   /** Of the API: `v61.0` or newer. Default: `v62.0`. */
   version: Schema.optionalKey(
     Schema.String.pipe(Schema.check(Schema.isPattern(/^v\d{2,3}\.0$/))).annotate({

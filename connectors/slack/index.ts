@@ -6,13 +6,23 @@ import { defineConnector, makeJudge, OAuthField, SecretField, UnfitInput, type V
 
 const settings = Schema.Struct({
   /** An incoming webhook's address: it stands for one channel. */
-  webhookUrl: Schema.optionalKey(SecretField),
+  webhookUrl: Schema.optionalKey(
+    SecretField.annotate({ description: "An incoming webhook's address: it stands for one channel." }),
+  ),
   /** A bot's token, `xoxb-…`. */
-  token: Schema.optionalKey(SecretField),
+  token: Schema.optionalKey(SecretField.annotate({ description: "A bot's token, `xoxb-…`." })),
   /** `"oauth"`, with the app's id and secret in SLACK_CLIENT_ID and SLACK_CLIENT_SECRET, or `{ clientId, clientSecret }`. */
-  auth: Schema.optionalKey(OAuthField),
+  auth: Schema.optionalKey(
+    OAuthField.annotate({
+      description: `\`"oauth"\`, with the app's id and secret in SLACK_CLIENT_ID and SLACK_CLIENT_SECRET, or \`{ clientId, clientSecret }\`.`,
+    }),
+  ),
   /** The channel of messages that name none: its id, or a user's. A webhook has its own. */
-  channel: Schema.optionalKey(Schema.NonEmptyString),
+  channel: Schema.optionalKey(
+    Schema.NonEmptyString.annotate({
+      description: "The channel of messages that name none: its id, or a user's. A webhook has its own.",
+    }),
+  ),
 })
 
 interface SlackSettings {

@@ -6,7 +6,9 @@ import { defineConnector, makeJudge, SecretField, type Verdict } from "../../src
 
 const settings = Schema.Struct({
   /** The address that the workflow "when a Teams webhook request is received" shows, or an incoming webhook's of the older kind. */
-  webhookUrl: SecretField,
+  webhookUrl: SecretField.annotate({
+    description: `The address that the workflow "when a Teams webhook request is received" shows, or an incoming webhook's of the older kind.`,
+  }),
 })
 
 /** Teams' bound of a message, in bytes. */

@@ -112,7 +112,19 @@ const jsonSchemaOf = (schema: Schema.Top): JsonSchema => {
     onExcessProperty: "error",
   })
   const defs = Object.keys(definitions).length === 0 ? {} : { $defs: definitions }
-  return tidied({ ...made, ...defs }) as JsonSchema
+  return withWords(tidied({ ...made, ...defs }) as JsonSchema, schema)
+}
+
+/** What is said of a secret is lost on the way to JSON, where it is a name. */
+const withWords = (made: JsonSchema, schema: Schema.Top): JsonSchema => {
+  const fields = (schema as { readonly fields?: { readonly [name: string]: Schema.Top } }).fields ?? {}
+  const properties = made["properties"] as { readonly [name: string]: JsonSchema } | undefined
+  if (properties === undefined) return made
+  const words = Object.entries(properties).map(([name, property]) => {
+    const description = fields[name]?.ast.annotations?.["description"]
+    return [name, description === undefined ? property : { description, ...property }] as const
+  })
+  return { ...made, properties: Object.fromEntries(words) }
 }
 
 /** Effect takes numbers that JSON has no sign for as texts: nobody writes them. */

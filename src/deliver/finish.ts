@@ -11,7 +11,9 @@ import { step } from "./step.ts"
 
 /** The delivery as an outcome leaves it, and the record of the attempt. */
 export const finish = (delivery: Delivery, outcome: Outcome, retry: RetryPlan, durationMs: number) => {
-  const sending = step({ ...delivery, attempts: retry.attempts, last: null }, { type: "SEND" })
+  // What the connection lacks is nothing that a delivery dies of.
+  const attempts = outcome.pause === undefined ? retry.attempts : Number.POSITIVE_INFINITY
+  const sending = step({ ...delivery, attempts, last: null }, { type: "SEND" })
   const next = step(
     sending,
     outcome.kind === "delivered"

@@ -89,7 +89,7 @@ test("the config is valid", async () => {
   const options = { cwd: repository, env: { ...env, NODE_OPTIONS: "-C meshes-source" } }
   const { status, stdout, stderr } = await runMeshes(["validate", "--json", "--config", file], options)
   expect(stderr).toBe("")
-  expect(JSON.parse(stdout)).toMatchObject({ valid: true, connections: 2 })
+  expect(JSON.parse(stdout)).toMatchObject({ valid: true, connections: 3 })
   expect(status).toBe(0)
 })
 

@@ -43,7 +43,7 @@ const configFor = (url: string) => `export default defineConfig({
 
 test(
   "a rotation while replicas deliver: every delivery verifies, before, meanwhile and after",
-  { timeout: 180_000 },
+  { timeout: 240_000 },
   async () => {
     await using destination = await startDestination()
     const ringFile = join(folder, "ring")
@@ -106,7 +106,7 @@ test(
 
 test(
   "a ring that lacks a key says so at start, in doctor and in rotate; nothing is lost, and the right ring goes on",
-  { timeout: 120_000 },
+  { timeout: 240_000 },
   async () => {
     await using own = await startNats()
     await using destination = await startDestination()

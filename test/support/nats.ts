@@ -7,6 +7,7 @@ import { connect, createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
+import { expectNothingStored } from "./on-disk.ts"
 import { findNatsServer } from "../../src/log/nats-server.ts"
 
 export interface TestNats {
@@ -75,6 +76,7 @@ export const startNats = async (
   }
   const stop = async () => {
     await kill()
+    expectNothingStored(`nats://127.0.0.1:${port}`, storeDir)
     await rm(storeDir, { recursive: true, force: true, maxRetries: 5 })
   }
   await start()

@@ -6,6 +6,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
+import { expectNothingLeaked, mayNotBeStored } from "./on-disk.ts"
 
 export const repository = fileURLToPath(new URL("../..", import.meta.url))
 const bin = join(repository, "src/cli/bin.ts")
@@ -19,6 +20,9 @@ export const configHead = [
   "void [secret, console, http, hubspot, nats, slack, webhook]",
   "",
 ].join("\n")
+
+/** Of the runtime's own variables, those that are secrets. */
+const secretVariables = /^MESHES_(?:ADMIN_KEY|SECRET_KEYS|KEYS)$/
 
 export interface Finished {
   readonly status: number
@@ -69,6 +73,10 @@ export const startRuntime = async (options: RuntimeOptions): Promise<TestRuntime
     ...(options.natsUrl === undefined ? {} : { MESHES_NATS_URL: options.natsUrl }),
     ...options.env,
   }
+  const secrets = Object.entries({ MESHES_ADMIN_KEY: adminKey, ...options.env }).flatMap(([name, value]) =>
+    !name.startsWith("MESHES_") || secretVariables.test(name) ? [value] : [],
+  )
+  if (options.natsUrl !== undefined) mayNotBeStored(options.natsUrl, secrets)
   let child: ChildProcess | undefined
   let stdout = ""
   let stderr = ""
@@ -119,6 +127,10 @@ export const startRuntime = async (options: RuntimeOptions): Promise<TestRuntime
     [Symbol.asyncDispose]: async () => {
       // In order, so that an embedded server ends with it.
       await kill("SIGTERM")
+      // In every test that runs a process: what it was given in confidence is neither said nor written.
+      expectNothingLeaked(folder, secrets)
+      for (const secret of secrets.filter(({ length }) => length >= 10))
+        if (`${stdout}${stderr}`.includes(secret)) throw new Error("a secret was said by the process")
       await rm(folder, { recursive: true, force: true, maxRetries: 5 })
     },
   }
