@@ -157,6 +157,20 @@ export const cases: ConnectorCases = {
             reply: { status: 202 },
           },
         },
+        // Not made again in halves: it is not about the events.
+        ...[410, 415].map((status) => ({
+          inputs: [{ n: 1 }, { n: 2 }],
+          exchange: {
+            request: {
+              method: "POST",
+              path: "/broker?x=1",
+              headers: batched,
+              body: [eventOf(1, { n: 1 }), eventOf(2, { n: 2 })],
+            },
+            reply: { status },
+          },
+          outcomes: ["dead" as const, "dead" as const],
+        })),
       ],
     },
   },

@@ -29,39 +29,32 @@ const integerMax = 2 ** 31 - 1
 const reservedHeaders = /^(?:content-type|user-agent|ce-.*|webhook-request-.*|traceparent)$/i
 
 const settings = Schema.Struct({
-  /** Where to send to: an `https:` URL (or `http:`), or a secret that holds one. */
   url: Schema.Union([Schema.String, SecretField]).annotate({
     description: "Where to send to: an `https:` URL (or `http:`), or a secret that holds one.",
   }),
-  /** Sent as `authorization: Bearer …`. Default: none. */
   token: Schema.optionalKey(SecretField.annotate({ description: "Sent as `authorization: Bearer …`. Default: none." })),
-  /** How `event.send` writes an event: as one JSON document (`structured`, default), or in headers and a body (`binary`). */
   mode: Schema.optionalKey(
     Schema.Literals(["structured", "binary"]).annotate({
       description:
         "How `event.send` writes an event: as one JSON document (`structured`, default), or in headers and a body (`binary`).",
     }),
   ),
-  /** The events' `source`, a URI reference. Default: the event's own if it is one, otherwise `/<workspace>`. */
   source: Schema.optionalKey(
     Schema.NonEmptyString.annotate({
       description:
         "The events' `source`, a URI reference. Default: the event's own if it is one, otherwise `/<workspace>`.",
     }),
   ),
-  /** More attributes of every event: lower-case letters and digits. */
   extensions: Schema.optionalKey(
     Schema.Record(Schema.String, Schema.Union([Schema.NonEmptyString, Schema.Int, Schema.Boolean])).annotate({
       description: "More attributes of every event: lower-case letters and digits.",
     }),
   ),
-  /** Who sends, as a host name, for receivers with abuse protection: sent as `WebHook-Request-Origin`. */
   origin: Schema.optionalKey(
     Schema.String.pipe(Schema.check(Schema.isPattern(/^[A-Za-z0-9.-]{1,253}$/))).annotate({
       description: "Who sends, as a host name, for receivers with abuse protection: sent as `WebHook-Request-Origin`.",
     }),
   ),
-  /** More headers, such as a key that the receiver wants. */
   headers: Schema.optionalKey(
     Schema.Record(Schema.String, Schema.Union([Schema.String, SecretField])).annotate({
       description: "More headers, such as a key that the receiver wants.",
@@ -107,6 +100,9 @@ const send = (input: unknown, context: ActionContext<CloudEventsSettings>): Http
   const headers = Object.fromEntries(attributes.map(([name, value]) => [`ce-${name}`, headerValue(value)]))
   return requestOf(settings, { ...headers, "content-type": "application/json", ...trace }, dataOf(input, context))
 }
+
+/** Refusals that have nothing to do with the events of a batch, and are the same for each half of it. */
+const aboutNoEvent = new Set([404, 405, 415])
 
 const judge = makeJudge({
   verdict: ({ status }) =>
@@ -195,6 +191,11 @@ export const cloudevents = defineConnector({
           const { settings } = items[0]!.context
           const events = items.map(({ input, context }) => structured(input, context, settings))
           return requestOf(settings, { "content-type": "application/cloudevents-batch+json; charset=utf-8" }, events)
+        },
+        outcomes: (answer, items, now) => {
+          if (!aboutNoEvent.has(answer.status)) return undefined
+          const outcome = judge(answer, now)
+          return items.map(() => outcome)
         },
       },
     },

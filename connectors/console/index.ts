@@ -19,8 +19,11 @@ export const console = defineConnector({
   title: "Console",
   description: "Prints each delivery as one line on the runtime's standard output.",
   settings: Schema.Struct({
-    /** Printed before each line. Default: nothing. */
-    prefix: Schema.optionalKey(Schema.String.pipe(Schema.check(Schema.isMaxLength(100)))),
+    prefix: Schema.optionalKey(
+      Schema.String.pipe(Schema.check(Schema.isMaxLength(100))).annotate({
+        description: "Printed before each line. Default: nothing.",
+      }),
+    ),
   }),
   defaultAction: "print",
   actions: {

@@ -12,10 +12,16 @@ const headers = { ...headersOfGet, "content-type": "application/json" }
 
 const error = (status: number, code: number, message: string) => ({ status, body: { code, message } })
 
-const message = { status: 200, body: { id: "1001", channel_id: "2001", content: "New lead" } }
+const message = { status: 200, body: { id: "1001", channel_id: "112233445566778899", content: "New lead" } }
 
 export const cases: ConnectorCases = {
-  connection: (at) => discord({ token: secret("DISCORD_TOKEN"), channel: "2001", guild: "3001", baseUrl: at }),
+  connection: (at) =>
+    discord({
+      token: secret("DISCORD_TOKEN"),
+      channel: "112233445566778899",
+      guild: "998877665544332211",
+      baseUrl: at,
+    }),
   secrets: { DISCORD_TOKEN: token },
   wrongSettings: [
     { connection: discord({}), path: "", says: /discord needs "webhookUrl", or "token"/ },
@@ -25,7 +31,7 @@ export const cases: ConnectorCases = {
       says: /takes one of "webhookUrl", "token"; leave the others out/,
     },
     {
-      connection: discord({ webhookUrl: secret("A"), channel: "2001" }),
+      connection: discord({ webhookUrl: secret("A"), channel: "112233445566778899" }),
       path: "channel",
       says: /a webhook stands for one channel; leave channel out/,
     },
@@ -68,15 +74,15 @@ export const cases: ConnectorCases = {
   },
   lists: {
     channels: {
-      request: { method: "GET", path: "/guilds/3001/channels", headers: headersOfGet },
+      request: { method: "GET", path: "/guilds/998877665544332211/channels", headers: headersOfGet },
       reply: {
         status: 200,
         body: [
-          { id: "2001", type: 0, name: "sales" },
-          { id: "C2", type: 2, name: "Voice" },
+          { id: "112233445566778899", type: 0, name: "sales" },
+          { id: "112233445566778900", type: 2, name: "Voice" },
         ],
       },
-      items: [{ id: "2001", name: "#sales" }],
+      items: [{ id: "112233445566778899", name: "#sales" }],
     },
   },
   actions: {
@@ -86,7 +92,7 @@ export const cases: ConnectorCases = {
         {
           request: {
             method: "POST",
-            path: "/channels/2001/messages",
+            path: "/channels/112233445566778899/messages",
             headers,
             body: {
               content: "New lead",

@@ -6,19 +6,15 @@ import * as Schema from "effect/Schema"
 import { defineConnector, makeJudge, path, SecretField, UnfitInput, type Verdict } from "../../src/index.ts"
 
 const settings = Schema.Struct({
-  /** A webhook's address: it stands for one channel. */
   webhookUrl: Schema.optionalKey(
     SecretField.annotate({ description: "A webhook's address: it stands for one channel." }),
   ),
-  /** A bot's token, without the word `Bot`. */
   token: Schema.optionalKey(SecretField.annotate({ description: "A bot's token, without the word `Bot`." })),
-  /** The id of the channel of a bot's messages that name none. A webhook has its own. */
   channel: Schema.optionalKey(
     Schema.NonEmptyString.annotate({
       description: "The id of the channel of a bot's messages that name none. A webhook has its own.",
     }),
   ),
-  /** The id of the server whose channels a bot's messages are for, to pick one from a list. */
   guild: Schema.optionalKey(
     Schema.NonEmptyString.annotate({
       description: "The id of the server whose channels a bot's messages are for, to pick one from a list.",

@@ -17,20 +17,18 @@ import {
 const repositoryPattern = /^[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\/(?!\.{1,2}$)[\w.-]+$/
 
 const settings = Schema.Struct({
-  /** A personal access token: fine-grained with contents, actions or issues to write, or classic with the scope `repo`. */
   token: Schema.optionalKey(
     SecretField.annotate({
       description:
         "A personal access token: fine-grained with contents, actions or issues to write, or classic with the scope `repo`.",
     }),
   ),
-  /** `"oauth"`, with the app's id and secret in GITHUB_CLIENT_ID and GITHUB_CLIENT_SECRET, or `{ clientId, clientSecret }`. */
   auth: Schema.optionalKey(
     OAuthField.annotate({
-      description: `\`"oauth"\`, with the app's id and secret in GITHUB_CLIENT_ID and GITHUB_CLIENT_SECRET, or \`{ clientId, clientSecret }\`.`,
+      description:
+        '`"oauth"`, with the app\'s id and secret in GITHUB_CLIENT_ID and GITHUB_CLIENT_SECRET, or `{ clientId, clientSecret }`.',
     }),
   ),
-  /** The repository, `owner/name`, of inputs that name none. */
   repository: Schema.optionalKey(
     Schema.String.pipe(Schema.check(Schema.isPattern(repositoryPattern))).annotate({
       description: "The repository, `owner/name`, of inputs that name none.",

@@ -17,23 +17,18 @@ const Auth = Schema.Union([
 ])
 
 const settings = Schema.Struct({
-  /** The address; `call` may add a path to it. */
   url: Text.annotate({ description: "The address; `call` may add a path to it." }),
-  /** Default: `POST`. */
   method: Schema.optionalKey(Schema.Literals(methods).annotate({ description: "Default: `POST`." })),
-  headers: Schema.optionalKey(Schema.Record(Schema.String, Text)),
-  /** Added to the URL's own query. */
+  headers: Schema.optionalKey(Schema.Record(Schema.String, Text).annotate({ description: "Added to each request." })),
   query: Schema.optionalKey(
     Schema.Record(Schema.String, Schema.Union([QueryValue, SecretField])).annotate({
       description: "Added to the URL's own query.",
     }),
   ),
-  auth: Schema.optionalKey(Auth),
-  /** How the body is written. Default: `json`. */
+  auth: Schema.optionalKey(Auth.annotate({ description: "The credentials. Default: none." })),
   body: Schema.optionalKey(
     Schema.Literals(["json", "form", "text"]).annotate({ description: "How the body is written. Default: `json`." }),
   ),
-  /** The header that carries the delivery's id, the same on every attempt; `false`: none. Default: `idempotency-key`. */
   idempotencyHeader: Schema.optionalKey(
     Schema.Union([Schema.String, Schema.Literal(false)]).annotate({
       description:

@@ -10,9 +10,7 @@ const placeholder = /\{(workspace|type|event)\}/g
 const subjectPattern = /^[^\s.*>{}]+(?:\.[^\s.*>{}]+)*$/
 
 const settings = Schema.Struct({
-  /** May hold `{workspace}`, `{type}` (with its dots) and `{event}`. */
   subject: Schema.String.annotate({ description: "May hold `{workspace}`, `{type}` (with its dots) and `{event}`." }),
-  /** Default: the server that the runtime uses. */
   servers: Schema.optionalKey(
     Schema.Array(Schema.String)
       .pipe(Schema.check(Schema.isMinLength(1)))
@@ -23,9 +21,8 @@ const settings = Schema.Struct({
       user: Schema.optionalKey(Schema.Union([Schema.String, SecretField])),
       password: Schema.optionalKey(SecretField),
       token: Schema.optionalKey(SecretField),
-    }),
+    }).annotate({ description: "Of the servers named. Default: none." }),
   ),
-  /** Wait until a stream has stored it (at least once), not only until the server took it. Default: false. */
   jetstream: Schema.optionalKey(
     Schema.Boolean.annotate({
       description:

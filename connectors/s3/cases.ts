@@ -234,6 +234,19 @@ export const cases: ConnectorCases = {
             reply: stored,
           },
         },
+        {
+          inputs: [{ n: 1 }, undefined, "three"],
+          exchange: {
+            request: {
+              method: "PUT",
+              path: linesPath("dlv_1", "dlv_2", "dlv_3"),
+              headers: headersOf("application/x-ndjson", three),
+              body: three,
+            },
+            reply: error(404, "NoSuchBucket", "The specified bucket does not exist"),
+          },
+          outcomes: ["dead", "dead", "dead"],
+        },
       ],
     },
   },

@@ -31,27 +31,26 @@ const wrongKey = (key: string): string | undefined =>
 const KeyText = Schema.NonEmptyString.pipe(Schema.check(Schema.makeFilter(wrongKey)))
 
 const settings = Schema.Struct({
-  bucket: Schema.String.pipe(Schema.check(Schema.isPattern(/^[A-Za-z0-9][\w.-]{1,61}[A-Za-z0-9]$/))),
-  /** Where the bucket is: `eu-central-1`; what a store of another kind wants to hear, such as `auto`. */
+  bucket: Schema.String.pipe(Schema.check(Schema.isPattern(/^[A-Za-z0-9][\w.-]{1,61}[A-Za-z0-9]$/))).annotate({
+    description: "The bucket's name.",
+  }),
   region: Schema.String.pipe(Schema.check(Schema.isPattern(/^[a-z0-9-]{1,40}$/))).annotate({
     description: "Where the bucket is: `eu-central-1`; what a store of another kind wants to hear, such as `auto`.",
   }),
-  accessKeyId: Schema.Union([Schema.NonEmptyString, SecretField]),
-  secretAccessKey: SecretField,
-  /** Of credentials that end. */
+  accessKeyId: Schema.Union([Schema.NonEmptyString, SecretField]).annotate({
+    description: "Of credentials that may put objects.",
+  }),
+  secretAccessKey: SecretField.annotate({ description: "The other half of them." }),
   sessionToken: Schema.optionalKey(SecretField.annotate({ description: "Of credentials that end." })),
-  /** Of a store that is not AWS': `https://minio.acme.example:9000`. */
   endpoint: Schema.optionalKey(
     Schema.String.annotate({ description: "Of a store that is not AWS': `https://minio.acme.example:9000`." }),
   ),
-  /** The bucket in the path instead of the host. Default: with an `endpoint`, and for buckets with dots in their name. */
   pathStyle: Schema.optionalKey(
     Schema.Boolean.annotate({
       description:
         "The bucket in the path instead of the host. Default: with an `endpoint`, and for buckets with dots in their name.",
     }),
   ),
-  /** Before every key: `meshes/`. */
   prefix: Schema.optionalKey(KeyText.annotate({ description: "Before every key: `meshes/`." })),
 })
 
@@ -67,7 +66,7 @@ const metadataBytes = (metadata: { readonly [name: string]: string }): number =>
 const Put = Schema.Struct({
   key: Schema.optionalKey(
     KeyText.annotate({
-      description: "Below the prefix. Default: <workspace>/<type>/<year>/<month>/<day>/<event>-<delivery>.json.",
+      description: "Below the prefix. Default: `<workspace>/<type>/<year>/<month>/<day>/<event>-<delivery>.json`.",
     }),
   ),
   body: Schema.optionalKey(
@@ -92,7 +91,7 @@ const Put = Schema.Struct({
           }),
         ),
       )
-      .annotate({ description: "Kept beside the object, as x-amz-meta-<name>." }),
+      .annotate({ description: "Kept beside the object, as `x-amz-meta-<name>`." }),
   ),
 }).pipe(
   Schema.check(
@@ -268,6 +267,11 @@ export const s3 = defineConnector({
         request: (items) => {
           const lines = items.map(({ input, context }) => `${lineOf(input, context)}\n`)
           return put(items[0]!.context, keyOfLines(items), lines.join(""), "application/x-ndjson")
+        },
+        // S3 looks at no line: what it refuses, it refuses of all of them, and of each half.
+        outcomes: (answer, items, now) => {
+          const outcome = judge(answer, now)
+          return outcome.kind === "rejected" ? items.map(() => outcome) : undefined
         },
       },
     },

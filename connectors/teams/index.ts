@@ -5,9 +5,9 @@ import * as Schema from "effect/Schema"
 import { defineConnector, makeJudge, SecretField, type Verdict } from "../../src/index.ts"
 
 const settings = Schema.Struct({
-  /** The address that the workflow "when a Teams webhook request is received" shows, or an incoming webhook's of the older kind. */
   webhookUrl: SecretField.annotate({
-    description: `The address that the workflow "when a Teams webhook request is received" shows, or an incoming webhook's of the older kind.`,
+    description:
+      'The address that the workflow "when a Teams webhook request is received" shows, or an incoming webhook\'s of the older kind.',
   }),
 })
 

@@ -13,11 +13,9 @@ const secretsMax = 5
 const reservedHeaders = /^(?:content-type|user-agent|webhook-.*|x-meshes-.*|traceparent)$/i
 
 const settings = Schema.Struct({
-  /** Where to send to: an `https:` URL (or `http:`), or a secret that holds one. */
   url: Schema.Union([Schema.String, SecretField]).annotate({
     description: "Where to send to: an `https:` URL (or `http:`), or a secret that holds one.",
   }),
-  /** The signing secret, `whsec_…`; a list while it is being changed: every one signs. Without it nothing is signed. */
   secret: Schema.optionalKey(
     Schema.Union([
       SecretField,
@@ -27,16 +25,13 @@ const settings = Schema.Struct({
         "The signing secret, `whsec_…`; a list while it is being changed: every one signs. Without it nothing is signed.",
     }),
   ),
-  /** Default: `POST`. */
   method: Schema.optionalKey(Schema.Literals(["POST", "PUT", "PATCH"]).annotate({ description: "Default: `POST`." })),
-  /** `envelope` (default): the whole event; `raw`: its payload alone. A mapping makes the body itself, in either mode. */
   mode: Schema.optionalKey(
     Schema.Literals(["envelope", "raw"]).annotate({
       description:
         "`envelope` (default): the whole event; `raw`: its payload alone. A mapping makes the body itself, in either mode.",
     }),
   ),
-  /** More headers, such as a token that the receiver wants. */
   headers: Schema.optionalKey(
     Schema.Record(Schema.String, Schema.Union([Schema.String, SecretField])).annotate({
       description: "More headers, such as a token that the receiver wants.",

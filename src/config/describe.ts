@@ -112,19 +112,19 @@ const jsonSchemaOf = (schema: Schema.Top): JsonSchema => {
     onExcessProperty: "error",
   })
   const defs = Object.keys(definitions).length === 0 ? {} : { $defs: definitions }
-  return withWords(tidied({ ...made, ...defs }) as JsonSchema, schema)
+  return worded(schema, tidied({ ...made, ...defs }) as JsonSchema)
 }
 
-/** What is said of a secret is lost on the way to JSON, where it is a name. */
-const withWords = (made: JsonSchema, schema: Schema.Top): JsonSchema => {
-  const fields = (schema as { readonly fields?: { readonly [name: string]: Schema.Top } }).fields ?? {}
+/** What is said of a field whose schema has no counterpart in JSON Schema, a secret or a check of our own, is left out by Effect. */
+const worded = (schema: Schema.Top, made: JsonSchema): JsonSchema => {
+  const { fields } = schema as { readonly fields?: Schema.Struct.Fields }
   const properties = made["properties"] as { readonly [name: string]: JsonSchema } | undefined
-  if (properties === undefined) return made
-  const words = Object.entries(properties).map(([name, property]) => {
-    const description = fields[name]?.ast.annotations?.["description"]
-    return [name, description === undefined ? property : { description, ...property }] as const
-  })
-  return { ...made, properties: Object.fromEntries(words) }
+  if (fields === undefined || properties === undefined) return made
+  const words = ([name, property]: readonly [string, JsonSchema]) => {
+    const { description, choices } = Schema.resolveAnnotations(fields[name]!) ?? {}
+    return [name, { ...property, ...given("description", description), ...given("choices", choices) }]
+  }
+  return { ...made, properties: Object.fromEntries(Object.entries(properties).map(words)) }
 }
 
 /** Effect takes numbers that JSON has no sign for as texts: nobody writes them. */

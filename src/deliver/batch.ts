@@ -51,7 +51,8 @@ export const sendBatch = (
       const { whole, each } = yield* callOnce(action, next, attempt)
       // The connection is judged by what is worst for all of it.
       if (call === undefined || call.kind === "delivered" || call.kind === "rejected") call = whole
-      if (each === undefined && whole.kind === "rejected" && isPermanent(whole) && next.length > 1) {
+      const spoiled = whole.kind === "rejected" && isPermanent(whole) && whole.gone !== true
+      if (each === undefined && spoiled && next.length > 1) {
         const half = Math.ceil(next.length / 2)
         queue.unshift(next.slice(0, half), next.slice(half))
         continue

@@ -34,8 +34,9 @@ const action = (more: Partial<BatchAction<unknown, Input>["batch"]> = {}): Batch
 
 const send = async (
   batch: BatchAction<unknown, Input>,
-  inputs: ReadonlyArray<Input | Outcome>,
+  inputs: ReadonlyArray<Input | Outcome | undefined>,
   answer: (ids: ReadonlyArray<string>) => Outcome,
+  context: object = {},
 ) => {
   const calls: Array<string> = []
   const connection = { connection: { connector: {} }, batch: { waitMs: 1 } } as unknown as ConnectionPlan
@@ -47,7 +48,9 @@ const send = async (
       return { outcome: answer(String(made.body).split(" ")), response, request: made }
     })
   const prepared = inputs.map((one) =>
-    "id" in one ? Result.succeed({ action: batch, input: one, context: {} as never }) : Result.fail(one),
+    one === undefined || "id" in one
+      ? Result.succeed({ action: batch, input: one, context: context as never })
+      : Result.fail(one),
   )
   const attempted = await Effect.runPromise(sendBatch(batch, prepared, { connection, settings: {}, exchange }))
   expect(attempted.calls).toBe(calls.length)
@@ -74,6 +77,26 @@ test("no call has more bytes than the vendor takes", async () => {
   const big = "x".repeat(60)
   const { calls } = await send(action({ maxBytes: 160 }), ids(`${big}1`, `${big}2`, `${big}3`), () => fine)
   expect(calls.map((call) => call.split(" ").length)).toEqual([2, 1])
+})
+
+test("a destination that will never take anything again is not asked in halves", async () => {
+  const { calls, call } = await send(action(), ids("a", "b", "c"), () => ({ ...refused, gone: true }))
+  expect([calls.length, call.gone]).toEqual([1, true])
+})
+
+test("events that go without a mapping are counted by their own bytes", async () => {
+  const whole: BatchAction<unknown, Input> = {
+    title: "",
+    input: Schema.Unknown as never,
+    batch: {
+      max: 10,
+      maxBytes: 200,
+      request: (items) => ({ method: "POST", url: "https://x/batch", headers: {}, body: String(items.length) }),
+    },
+  }
+  const envelope = Buffer.alloc(90)
+  const { calls } = await send(whole, [undefined, undefined, undefined], () => fine, { envelope })
+  expect(calls).toEqual(["2", "1"])
 })
 
 test("what could not be made into an input keeps its outcome, and is no part of a call", async () => {
