@@ -105,7 +105,9 @@ export const pagerduty = defineConnector({
       docs: "https://developer.pagerduty.com/docs/events-api-v2/trigger-events/",
       input: Schema.Struct({
         summary: Summary.annotate({ description: "What is wrong, in a line: up to 1,024 characters." }),
-        severity: Schema.Literals(["critical", "error", "warning", "info"]),
+        severity: Schema.Literals(["critical", "error", "warning", "info"]).annotate({
+          description: "How bad it is: by it PagerDuty sets the urgency.",
+        }),
         source: Schema.optionalKey(
           Schema.NonEmptyString.annotate({ description: "What has the problem. Default: the connection's." }),
         ),
@@ -118,11 +120,13 @@ export const pagerduty = defineConnector({
         timestamp: Schema.optionalKey(
           Schema.NonEmptyString.annotate({ description: "When it was seen: ISO 8601. Default: the event's time." }),
         ),
-        component: Schema.optionalKey(Schema.String),
-        group: Schema.optionalKey(Schema.String),
-        class: Schema.optionalKey(Schema.String),
+        component: Schema.optionalKey(
+          Schema.String.annotate({ description: "The part of the source that is broken." }),
+        ),
+        group: Schema.optionalKey(Schema.String.annotate({ description: "What the source belongs to." })),
+        class: Schema.optionalKey(Schema.String.annotate({ description: "The kind of problem." })),
         custom_details: Schema.optionalKey(Details.annotate({ description: "What helps whoever is called." })),
-        links: Schema.optionalKey(Links),
+        links: Schema.optionalKey(Links.annotate({ description: "Addresses to go along, each with a text." })),
         images: Schema.optionalKey(
           Schema.Array(
             Schema.Struct({
@@ -130,10 +134,10 @@ export const pagerduty = defineConnector({
               href: Schema.optionalKey(Schema.String),
               alt: Schema.optionalKey(Schema.String),
             }),
-          ),
+          ).annotate({ description: "Images to go along, by addresses that begin with https." }),
         ),
         client: Schema.optionalKey(Schema.String.annotate({ description: "What watches: its name." })),
-        client_url: Schema.optionalKey(Schema.String),
+        client_url: Schema.optionalKey(Schema.String.annotate({ description: "Where it is to be seen." })),
       }).pipe(Schema.check(fits)),
       example: {
         summary: "Payments fail for Acme",
@@ -178,8 +182,8 @@ export const pagerduty = defineConnector({
         timestamp: Schema.optionalKey(
           Schema.NonEmptyString.annotate({ description: "When it changed: ISO 8601. Default: the event's time." }),
         ),
-        custom_details: Schema.optionalKey(Details),
-        links: Schema.optionalKey(Links),
+        custom_details: Schema.optionalKey(Details.annotate({ description: "What else is to be known of it." })),
+        links: Schema.optionalKey(Links.annotate({ description: "Addresses to go along, each with a text." })),
       }).pipe(Schema.check(fits)),
       example: { summary: "Version 2.4.0 is out", custom_details: { build: 311 } },
       repeat: "again",

@@ -55,11 +55,17 @@ const TagWord = Schema.String.pipe(Schema.check(Schema.isPattern(/^[A-Za-z0-9_-]
 const envelope = {
   to: Addresses.annotate({ description: "One address, or up to 50: they see each other." }),
   from: Schema.optionalKey(Schema.NonEmptyString.annotate({ description: "Default: the connection's." })),
-  cc: Schema.optionalKey(Addresses),
-  bcc: Schema.optionalKey(Addresses),
-  reply_to: Schema.optionalKey(Addresses),
-  headers: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
-  attachments: Schema.optionalKey(Schema.Array(Attachment)),
+  cc: Schema.optionalKey(Addresses.annotate({ description: "One address, or up to 50: everybody sees them." })),
+  bcc: Schema.optionalKey(Addresses.annotate({ description: "One address, or up to 50: nobody sees them." })),
+  reply_to: Schema.optionalKey(Addresses.annotate({ description: "Where answers go. Default: the sender." })),
+  headers: Schema.optionalKey(
+    Schema.Record(Schema.String, Schema.String).annotate({ description: "More headers of the e-mail." }),
+  ),
+  attachments: Schema.optionalKey(
+    Schema.Array(Attachment).annotate({
+      description: "Each with its content in base64, or the path where Resend fetches it.",
+    }),
+  ),
   tags: Schema.optionalKey(
     Schema.Array(Schema.Struct({ name: TagWord, value: TagWord })).annotate({
       description: "ASCII letters, digits, _ and -, at most 256 characters each.",
@@ -77,8 +83,8 @@ const envelope = {
 const Email = Schema.NonEmptyString.annotate({ description: "The contact's address." })
 
 const contactFields = {
-  first_name: Schema.optionalKey(Schema.String),
-  last_name: Schema.optionalKey(Schema.String),
+  first_name: Schema.optionalKey(Schema.String.annotate({ description: "The contact's first name." })),
+  last_name: Schema.optionalKey(Schema.String.annotate({ description: "The contact's last name." })),
   unsubscribed: Schema.optionalKey(
     Schema.Boolean.annotate({ description: "From all broadcasts. false subscribes somebody who had left." }),
   ),
@@ -212,9 +218,11 @@ export const resend = defineConnector({
       docs: "https://resend.com/docs/api-reference/emails/send-email",
       input: Schema.Struct({
         ...envelope,
-        subject: Schema.NonEmptyString,
-        html: Schema.optionalKey(Schema.NonEmptyString),
-        text: Schema.optionalKey(Schema.NonEmptyString),
+        subject: Schema.NonEmptyString.annotate({ description: "The e-mail's subject." }),
+        html: Schema.optionalKey(Schema.NonEmptyString.annotate({ description: "The content as HTML." })),
+        text: Schema.optionalKey(
+          Schema.NonEmptyString.annotate({ description: "The content as plain text, instead or as well." }),
+        ),
       }).pipe(
         Schema.check(
           Schema.makeFilter(({ html, text }: { readonly html?: string; readonly text?: string }) =>
@@ -233,7 +241,11 @@ export const resend = defineConnector({
       input: Schema.Struct({
         ...envelope,
         template: Schema.NonEmptyString.annotate({ description: "The template's id.", choices: "templates" }),
-        variables: Schema.optionalKey(Schema.Record(Schema.String, Schema.Union([Schema.String, Schema.Number]))),
+        variables: Schema.optionalKey(
+          Schema.Record(Schema.String, Schema.Union([Schema.String, Schema.Number])).annotate({
+            description: "What the template's variables stand for.",
+          }),
+        ),
         subject: Schema.optionalKey(Schema.NonEmptyString.annotate({ description: "Default: the template's." })),
       }),
       example: {
@@ -272,7 +284,7 @@ export const resend = defineConnector({
               id: Schema.NonEmptyString.annotate({ choices: "topics" }),
               subscription: Schema.Literals(["opt_in", "opt_out"]),
             }),
-          ),
+          ).annotate({ description: "Topics that the contact wants, or does not." }),
         ),
       }),
       example: { email: "ada@example.com", first_name: "Ada", properties: { plan: "pro" } },
@@ -347,7 +359,9 @@ export const resend = defineConnector({
         event: Schema.NonEmptyString.annotate({ description: "The event's name, such as user.created." }),
         email: Schema.optionalKey(Email),
         contact_id: Schema.optionalKey(Schema.NonEmptyString.annotate({ description: "Instead of an address." })),
-        payload: Schema.optionalKey(Schema.Record(Schema.String, Schema.Unknown)),
+        payload: Schema.optionalKey(
+          Schema.Record(Schema.String, Schema.Unknown).annotate({ description: "What automations are to know of it." }),
+        ),
       }).pipe(
         Schema.check(
           Schema.makeFilter(({ email, contact_id }: { readonly email?: string; readonly contact_id?: string }) =>

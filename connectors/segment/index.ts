@@ -145,8 +145,8 @@ export const segment = defineConnector({
       docs: "https://www.twilio.com/docs/segment/connections/spec/page",
       input: Schema.Struct({
         ...common,
-        name: Schema.optionalKey(Schema.NonEmptyString),
-        category: Schema.optionalKey(Schema.NonEmptyString),
+        name: Schema.optionalKey(Schema.NonEmptyString.annotate({ description: "The page's name." })),
+        category: Schema.optionalKey(Schema.NonEmptyString.annotate({ description: "What kind of page it is." })),
         properties: Schema.optionalKey(
           Facts.annotate({ description: "By Segment's names: url, path, title, referrer." }),
         ),

@@ -36,25 +36,30 @@ const contactsBytesMax = 5_900_000
 const second = 1000
 const hour = 60 * 60 * second
 
-const texts = (max: number) => Schema.optionalKey(Schema.String.pipe(Schema.check(Schema.isMaxLength(max))))
+const text = (max: number, description: string) =>
+  Schema.optionalKey(Schema.String.pipe(Schema.check(Schema.isMaxLength(max))).annotate({ description }))
 const ListId = Schema.NonEmptyString.annotate({ description: "The list's id.", choices: "lists" })
 
 const Contact = Schema.Struct({
-  email: texts(254),
-  external_id: texts(254),
-  phone_number_id: Schema.optionalKey(Schema.String),
-  anonymous_id: texts(254),
-  first_name: texts(50),
-  last_name: texts(50),
-  alternate_emails: Schema.optionalKey(
-    Schema.Array(Schema.String.pipe(Schema.check(Schema.isMaxLength(254)))).pipe(Schema.check(Schema.isMaxLength(5))),
+  email: text(254, "The contact's address."),
+  external_id: text(254, "Your own id of the contact, instead or as well."),
+  phone_number_id: Schema.optionalKey(
+    Schema.String.annotate({ description: "A telephone number that the contact is known by." }),
   ),
-  address_line_1: texts(100),
-  address_line_2: texts(100),
-  city: texts(60),
-  state_province_region: texts(50),
-  postal_code: Schema.optionalKey(Schema.String),
-  country: texts(50),
+  anonymous_id: text(254, "An id of somebody who is not known otherwise."),
+  first_name: text(50, "The contact's first name."),
+  last_name: text(50, "The contact's last name."),
+  alternate_emails: Schema.optionalKey(
+    Schema.Array(Schema.String.pipe(Schema.check(Schema.isMaxLength(254))))
+      .pipe(Schema.check(Schema.isMaxLength(5)))
+      .annotate({ description: "Up to 5 more addresses." }),
+  ),
+  address_line_1: text(100, "Street and number."),
+  address_line_2: text(100, "What is below it."),
+  city: text(60, "The city."),
+  state_province_region: text(50, "State, province or region."),
+  postal_code: Schema.optionalKey(Schema.String.annotate({ description: "The postal code." })),
+  country: text(50, "The country, by its name or in letters."),
   custom_fields: Schema.optionalKey(
     Schema.Record(Schema.String, Schema.Union([Schema.String, Schema.Number])).annotate({
       description: "By the fields' ids, not their names: the list `fields` has both.",
@@ -185,9 +190,11 @@ export const sendgrid = defineConnector({
       docs: "https://www.twilio.com/docs/sendgrid/api-reference/mail-send/mail-send",
       input: Schema.Struct({
         ...mailFields,
-        subject: Schema.NonEmptyString,
-        text: Schema.optionalKey(Schema.NonEmptyString),
-        html: Schema.optionalKey(Schema.NonEmptyString),
+        subject: Schema.NonEmptyString.annotate({ description: "The e-mail's subject." }),
+        text: Schema.optionalKey(
+          Schema.NonEmptyString.annotate({ description: "The content as plain text, instead or as well." }),
+        ),
+        html: Schema.optionalKey(Schema.NonEmptyString.annotate({ description: "The content as HTML." })),
       }).pipe(
         Schema.check(
           Schema.makeFilter(({ html, text }: { readonly html?: string; readonly text?: string }) =>

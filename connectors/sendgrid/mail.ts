@@ -26,10 +26,12 @@ type Addresses = typeof Addresses.Type
 export const mailFields = {
   to: Addresses.annotate({ description: "An address, { email, name }, or up to 1,000 of them: they see each other." }),
   from: Schema.optionalKey(Address.annotate({ description: "Default: the connection's." })),
-  cc: Schema.optionalKey(Addresses),
-  bcc: Schema.optionalKey(Addresses),
-  reply_to: Schema.optionalKey(Address),
-  headers: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
+  cc: Schema.optionalKey(Addresses.annotate({ description: "As to; everybody sees them." })),
+  bcc: Schema.optionalKey(Addresses.annotate({ description: "As to; nobody sees them." })),
+  reply_to: Schema.optionalKey(Address.annotate({ description: "Where answers go. Default: the sender." })),
+  headers: Schema.optionalKey(
+    Schema.Record(Schema.String, Schema.String).annotate({ description: "More headers of the e-mail." }),
+  ),
   attachments: Schema.optionalKey(
     Schema.Array(
       Schema.Struct({
@@ -39,15 +41,16 @@ export const mailFields = {
         disposition: Schema.optionalKey(Schema.Literals(["attachment", "inline"])),
         content_id: Schema.optionalKey(Schema.NonEmptyString),
       }),
-    ),
+    ).annotate({ description: "Each with its content in base64 and a name." }),
   ),
   categories: Schema.optionalKey(
-    Schema.Array(Schema.NonEmptyString.pipe(Schema.check(Schema.isMaxLength(255)))).pipe(
-      Schema.check(Schema.isMaxLength(categoriesMax)),
-    ),
+    Schema.Array(Schema.NonEmptyString.pipe(Schema.check(Schema.isMaxLength(255))))
+      .pipe(Schema.check(Schema.isMaxLength(categoriesMax)))
+      .annotate({ description: "Up to 10, by which SendGrid counts." }),
   ),
   custom_args: Schema.optionalKey(
     Schema.Record(Schema.String, Schema.String)
+      .annotate({ description: "SendGrid's own events tell them. The delivery's and the event's id are among them." })
       .pipe(
         Schema.check(
           Schema.makeFilter((args: object) =>
@@ -56,8 +59,7 @@ export const mailFields = {
               : undefined,
           ),
         ),
-      )
-      .annotate({ description: "SendGrid's own events tell them. The delivery's and the event's id are among them." }),
+      ),
   ),
   unsubscribe_group: Schema.optionalKey(
     Schema.Number.pipe(Schema.check(Schema.isInt())).annotate({

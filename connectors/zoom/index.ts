@@ -176,20 +176,22 @@ export const zoom = defineConnector({
       input: Schema.Struct({
         ...where,
         email: Email,
-        first_name: Schema.NonEmptyString.pipe(Schema.check(Schema.isMaxLength(64))),
+        first_name: Schema.NonEmptyString.pipe(Schema.check(Schema.isMaxLength(64))).annotate({
+          description: "The registrant's first name.",
+        }),
         last_name: Schema.optionalKey(
           Schema.String.pipe(Schema.check(Schema.isMaxLength(64))).annotate({ description: "Some webinars want it." }),
         ),
-        org: Schema.optionalKey(Schema.String),
-        job_title: Schema.optionalKey(Schema.String),
-        phone: Schema.optionalKey(Schema.String),
-        address: Schema.optionalKey(Schema.String),
-        city: Schema.optionalKey(Schema.String),
-        state: Schema.optionalKey(Schema.String),
-        zip: Schema.optionalKey(Schema.String),
+        org: Schema.optionalKey(Schema.String.annotate({ description: "The company." })),
+        job_title: Schema.optionalKey(Schema.String.annotate({ description: "The position there." })),
+        phone: Schema.optionalKey(Schema.String.annotate({ description: "The telephone number." })),
+        address: Schema.optionalKey(Schema.String.annotate({ description: "Street and number." })),
+        city: Schema.optionalKey(Schema.String.annotate({ description: "The city." })),
+        state: Schema.optionalKey(Schema.String.annotate({ description: "State or province." })),
+        zip: Schema.optionalKey(Schema.String.annotate({ description: "The postal code." })),
         country: Schema.optionalKey(Schema.String.annotate({ description: "Two letters: DE." })),
-        industry: Schema.optionalKey(Schema.String),
-        comments: Schema.optionalKey(Schema.String),
+        industry: Schema.optionalKey(Schema.String.annotate({ description: "The company's line of business." })),
+        comments: Schema.optionalKey(Schema.String.annotate({ description: "What the registrant wants to say." })),
         custom_questions: Schema.optionalKey(
           Schema.Array(Schema.Struct({ title: Schema.NonEmptyString, value: Schema.String })).annotate({
             description: "Answers to the registration's own questions, by their titles.",

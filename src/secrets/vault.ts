@@ -38,7 +38,7 @@ export interface WriteOptions {
   readonly ttlMs?: number
 }
 
-interface Records {
+export interface Records {
   /** From the log, as it is now. */
   readonly read: (
     place: Place,
