@@ -19,10 +19,16 @@ import {
 } from "./people.ts"
 
 const settings = Schema.Struct({
+  /** A user's token, of Personal preferences > API: it acts as that user. */
   apiToken: Schema.optionalKey(
     SecretField.annotate({ description: "A user's token, of Personal preferences > API: it acts as that user." }),
   ),
-  auth: Schema.optionalKey(OAuthField),
+  /** `"oauth"`, with the app's id and secret in PIPEDRIVE_CLIENT_ID and PIPEDRIVE_CLIENT_SECRET, or `{ clientId, clientSecret }`. */
+  auth: Schema.optionalKey(
+    OAuthField.annotate({
+      description: `\`"oauth"\`, with the app's id and secret in PIPEDRIVE_CLIENT_ID and PIPEDRIVE_CLIENT_SECRET, or \`{ clientId, clientSecret }\`.`,
+    }),
+  ),
 })
 
 /** Things of one page, where a list has pages. */
