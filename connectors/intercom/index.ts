@@ -33,8 +33,15 @@ const hosts = {
 } as const
 
 const settings = Schema.Struct({
+  /** The access token of a private app. */
   token: Schema.optionalKey(SecretField.annotate({ description: "The access token of a private app." })),
-  auth: Schema.optionalKey(OAuthField),
+  /** `"oauth"`, with the app's id and secret in INTERCOM_CLIENT_ID and INTERCOM_CLIENT_SECRET, or `{ clientId, clientSecret }`. */
+  auth: Schema.optionalKey(
+    OAuthField.annotate({
+      description: `\`"oauth"\`, with the app's id and secret in INTERCOM_CLIENT_ID and INTERCOM_CLIENT_SECRET, or \`{ clientId, clientSecret }\`.`,
+    }),
+  ),
+  /** Where the workspace is. Default: `us`. */
   region: Schema.optionalKey(
     Schema.Literals(["us", "eu", "au"]).annotate({ description: "Where the workspace is. Default: us." }),
   ),

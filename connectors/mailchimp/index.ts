@@ -18,10 +18,17 @@ import {
 const serverPattern = /^[a-z]+\d+$/
 
 const settings = Schema.Struct({
+  /** An API key, with the server that it belongs to at its end: `…-us19`. */
   apiKey: Schema.optionalKey(
     SecretField.annotate({ description: "An API key, with the server that it belongs to at its end: …-us19." }),
   ),
-  auth: Schema.optionalKey(OAuthField),
+  /** `"oauth"`, with the app's id and secret in MAILCHIMP_CLIENT_ID and MAILCHIMP_CLIENT_SECRET, or `{ clientId, clientSecret }`. */
+  auth: Schema.optionalKey(
+    OAuthField.annotate({
+      description: `\`"oauth"\`, with the app's id and secret in MAILCHIMP_CLIENT_ID and MAILCHIMP_CLIENT_SECRET, or \`{ clientId, clientSecret }\`.`,
+    }),
+  ),
+  /** With OAuth: the account's server, as its address begins once you are signed in: `us19`. */
   server: Schema.optionalKey(
     Schema.String.pipe(Schema.check(Schema.isPattern(serverPattern))).annotate({
       description: "With OAuth: the account's server, as its address begins once you are signed in: us19.",

@@ -22,3 +22,11 @@ test("the next page of a list is asked for below the same base", () => {
   const next = connector.lists!["campaigns"]!.next!(answer, {}, { method: "GET", path: "/query" })
   expect(next).toEqual({ method: "GET", path: "/query/01g-2000" })
 })
+
+test("nothing is sent while the calls of the org, or of the app, are used up", () => {
+  const heldBy = (info: string) =>
+    connector.outcome!({ status: 200, headers: { "sforce-limit-info": info }, body: "[]" }, 0).holdMs
+  expect(heldBy("api-usage=18/15000")).toBeUndefined()
+  expect(heldBy("api-usage=15001/15000")).toBe(900_000)
+  expect(heldBy("api-usage=25/5000; per-app-api-usage=250/250(appName=meshes)")).toBe(900_000)
+})
