@@ -5,7 +5,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { describe, expect, test } from "vitest"
 import { z } from "zod"
-import { console, http, webhook } from "../../../connectors/index.ts"
+import { console, http, slack, webhook } from "../../../connectors/index.ts"
 import { checkConfig } from "../../../src/config/check.ts"
 import { parseDuration } from "../../../src/config/duration.ts"
 import { resolveSecrets } from "../../../src/config/secrets.ts"
@@ -131,6 +131,44 @@ test("a mapping's fields are the action's, the required ones among them", () => 
   expect(withRule({ actions: [{ connection: "crm", action: "upsret", map: "payload" }] })[0]).toContain(
     'did you mean "upsert"?',
   )
+})
+
+test("a rule is checked against a connection that is wrong itself, so that nothing is found out one by one", () => {
+  const actions = [
+    { connection: "chat", action: "message.pst" },
+    { connection: "chat", map: { txt: "payload.email" } },
+  ]
+  expect(
+    wrongWith({
+      workspaces: { acme: { connections: { chat: slack({}) }, rules: { r: { on: ">", actions } } } },
+    }),
+  ).toEqual([
+    expect.stringContaining('slack needs "webhookUrl"'),
+    expect.stringMatching(/actions\[0\]\.action: .*did you mean "message.post"/),
+    expect.stringMatching(/actions\[1\]\.map\.txt: the action takes no "txt"; did you mean "text"/),
+  ])
+})
+
+test("an action needs a mapping unless it says that it does not", () => {
+  const actions = [{ connection: "chat" }, { connection: "log" }]
+  const connections = { chat: slack({ token: secret("A"), channel: "C1" }), log: console({}) }
+  expect(wrongWith({ workspaces: { acme: { connections, rules: { r: { on: ">", actions } } } } })).toEqual([
+    expect.stringMatching(/actions\[0\]: "message.post" needs a mapping/),
+  ])
+})
+
+test("a connection's base URL and batches are checked, and what a connector has not is refused", () => {
+  const connections = {
+    a: slack({ token: secret("A"), baseUrl: "slack.com" }),
+    b: webhook({ url: "https://x.example", baseUrl: "https://y.example" }),
+    c: slack({ token: secret("A"), batch: { size: 0, wait: "1 fortnight" as never } }),
+  }
+  expect(wrongWith({ workspaces: { acme: { connections } } })).toEqual([
+    expect.stringMatching(/connections\.a\.baseUrl: expected a URL/),
+    expect.stringMatching(/connections\.b\.baseUrl: webhook has no base URL/),
+    expect.stringMatching(/connections\.c\.batch\.size: expected a whole number from 1 to 1000/),
+    expect.stringMatching(/connections\.c\.batch\.wait: expected a duration/),
+  ])
 })
 
 test("a syntax error in an expression says where it is", () => {
