@@ -212,6 +212,8 @@ export const limits = {
   batchWaitMaxMs: 10 * second,
   /** Inputs of one call as JSON, where the vendor says nothing. */
   batchInputBytes: 4 * mebibyte,
+  /** How long an attempt of several calls waits between two of them for a vendor whose allowance is used up. */
+  batchHoldMs: 10 * second,
   /** How much of an answer is read where it tells of many things: of a batch, a list, a test. */
   longResponseRead: 4 * mebibyte,
   /** Pages of a list of choices. */

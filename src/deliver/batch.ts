@@ -63,6 +63,9 @@ export const sendBatch = (
         for (const { index } of queue.flat()) outcomes[index] = whole
         break
       }
+      // The gate holds what comes after this attempt; the attempt holds itself.
+      if (queue.length > 0 && whole.holdMs !== undefined)
+        yield* Effect.sleep(Math.min(whole.holdMs, limits.batchHoldMs))
     }
     return { outcomes, call: call ?? outcomes[0]!, calls: Math.max(1, calls) }
   })

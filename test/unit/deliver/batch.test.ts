@@ -4,7 +4,7 @@
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { expect, test } from "vitest"
+import { expect, test, vi } from "vitest"
 import type { ConnectionPlan } from "../../../src/config/plan.ts"
 import { sendBatch } from "../../../src/deliver/batch.ts"
 import type { Exchanged } from "../../../src/deliver/exchange.ts"
@@ -124,4 +124,22 @@ test("a vendor that is unwell is asked no more: the others are tried again with 
   const unwell: Outcome = { kind: "server_error", message: "HTTP 503" }
   const { kinds, call, calls } = await send(action(), ids("a", "b", "c", "d", "e", "f"), () => unwell)
   expect([calls.length, call.kind, new Set(kinds)]).toEqual([1, "server_error", new Set(["server_error"])])
+})
+
+test("an allowance that is used up between two calls of one attempt is waited for", async () => {
+  vi.useFakeTimers()
+  try {
+    const sent: Array<number> = []
+    const sending = send(action(), ids("a", "b", "c", "d", "e"), (call) => {
+      sent.push(call.length)
+      return { ...fine, holdMs: 5000 }
+    })
+    await vi.advanceTimersByTimeAsync(4999)
+    expect(sent).toEqual([4])
+    await vi.advanceTimersByTimeAsync(1)
+    expect((await sending).kinds).toEqual(Array.from({ length: 5 }, () => "delivered"))
+    expect(sent).toEqual([4, 1])
+  } finally {
+    vi.useRealTimers()
+  }
 })
