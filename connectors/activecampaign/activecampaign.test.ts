@@ -3,25 +3,15 @@
  */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import { afterAll, beforeAll, expect, test } from "vitest"
+import { expect, test } from "vitest"
 import { listChoices } from "../../src/deliver/check.ts"
 import { secret } from "../../src/index.ts"
 import { completeRequest } from "../../src/model/complete.ts"
-import { makeTrial, startVendor, type Trial, type Vendor } from "../../test/conformance/trial.ts"
+import { trialFor } from "../../test/conformance/trial.ts"
 import { cases } from "./cases.ts"
 import { activecampaign } from "./index.ts"
 
-let vendor: Vendor
-let trial: Trial
-
-beforeAll(async () => {
-  vendor = await startVendor()
-  trial = await makeTrial(cases.connection(vendor.url), cases.secrets as { readonly [name: string]: string })
-})
-afterAll(async () => {
-  await trial.close()
-  await vendor.close()
-})
+const { vendor, trial } = trialFor(cases)
 
 test("the API's address is found whichever way the account's URL is written, and events go to their own host", () => {
   const { connector } = activecampaign({ apiUrl: "", apiKey: secret("A") })

@@ -1,24 +1,14 @@
 /**
  * What the cases cannot say of Customer.io: its hosts, and by what it knows a repeat.
  */
-import { afterAll, beforeAll, expect, test } from "vitest"
+import { expect, test } from "vitest"
 import { secret } from "../../src/index.ts"
 import { completeRequest } from "../../src/model/complete.ts"
-import { makeTrial, startVendor, type Trial, type Vendor } from "../../test/conformance/trial.ts"
+import { trialFor } from "../../test/conformance/trial.ts"
 import { cases } from "./cases.ts"
 import { customerio } from "./index.ts"
 
-let vendor: Vendor
-let trial: Trial
-
-beforeAll(async () => {
-  vendor = await startVendor()
-  trial = await makeTrial(cases.connection(vendor.url), cases.secrets as { readonly [name: string]: string })
-})
-afterAll(async () => {
-  await trial.close()
-  await vendor.close()
-})
+const { vendor, trial } = trialFor(cases)
 
 test("each region has its host", () => {
   const { connector } = customerio({ siteId: "s", apiKey: secret("A") })

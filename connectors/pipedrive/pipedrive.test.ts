@@ -1,20 +1,10 @@
-import { afterAll, beforeAll, expect, test } from "vitest"
+import { expect, test } from "vitest"
 import { completeRequest } from "../../src/model/complete.ts"
-import { makeTrial, startVendor, type Trial, type Vendor } from "../../test/conformance/trial.ts"
+import { trialFor } from "../../test/conformance/trial.ts"
 import { cases } from "./cases.ts"
 import { pipedrive } from "./index.ts"
 
-let vendor: Vendor
-let trial: Trial
-
-beforeAll(async () => {
-  vendor = await startVendor()
-  trial = await makeTrial(cases.connection(vendor.url), cases.secrets as { readonly [name: string]: string })
-})
-afterAll(async () => {
-  await trial.close()
-  await vendor.close()
-})
+const { vendor, trial } = trialFor(cases)
 
 const none = { status: 200, body: { success: true, data: { items: [] } } }
 const made = { status: 201, body: { success: true, data: { id: 7 } } }

@@ -3,22 +3,12 @@
  */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import { afterAll, beforeAll, expect, test } from "vitest"
+import { expect, test } from "vitest"
 import { listChoices, testConnection } from "../../src/deliver/check.ts"
-import { makeTrial, startVendor, type Trial, type Vendor } from "../../test/conformance/trial.ts"
+import { trialFor } from "../../test/conformance/trial.ts"
 import { cases } from "./cases.ts"
 
-let vendor: Vendor
-let trial: Trial
-
-beforeAll(async () => {
-  vendor = await startVendor()
-  trial = await makeTrial(cases.connection(vendor.url), cases.secrets as { readonly [name: string]: string })
-})
-afterAll(async () => {
-  await trial.close()
-  await vendor.close()
-})
+const { vendor, trial } = trialFor(cases)
 
 test("choices are read page by page, each after the last id of the one before", async () => {
   vendor.script([

@@ -3,25 +3,15 @@
  */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import { afterAll, beforeAll, expect, test } from "vitest"
+import { expect, test } from "vitest"
 import { listChoices } from "../../src/deliver/check.ts"
 import { secret, type Call, type StepsAction } from "../../src/index.ts"
-import { makeTrial, startVendor, type Trial, type Vendor } from "../../test/conformance/trial.ts"
+import { trialFor } from "../../test/conformance/trial.ts"
 import { contextOf, requestOf } from "../../test/support/action.ts"
 import { cases } from "./cases.ts"
 import { sendgrid } from "./index.ts"
 
-let vendor: Vendor
-let trial: Trial
-
-beforeAll(async () => {
-  vendor = await startVendor()
-  trial = await makeTrial(cases.connection(vendor.url), cases.secrets as { readonly [name: string]: string })
-})
-afterAll(async () => {
-  await trial.close()
-  await vendor.close()
-})
+const { vendor, trial } = trialFor(cases)
 
 test("a region has a host of its own", () => {
   const mail = sendgrid({ apiKey: secret("A") })

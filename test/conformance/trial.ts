@@ -6,6 +6,7 @@ import type { AddressInfo } from "node:net"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
+import { afterAll, beforeAll } from "vitest"
 import { checkConfig } from "../../src/config/check.ts"
 import type { ConnectionPlan, Plan } from "../../src/config/plan.ts"
 import { resolveSecrets } from "../../src/config/secrets.ts"
@@ -169,3 +170,42 @@ export const sendingOf = (action: string, input: unknown, number: number): Sendi
     }),
   ),
 })
+
+/** A vendor and a connection to it for all tests of a file, there while they run. */
+export const trialFor = (cases: ConnectorCases): { readonly vendor: Vendor; readonly trial: Trial } => {
+  let vendor: Vendor
+  let trial: Trial
+  beforeAll(async () => {
+    vendor = await startVendor()
+    trial = await makeTrial(cases.connection(vendor.url), valuesAt(cases.secrets, vendor.url), cases.token)
+  })
+  afterAll(async () => {
+    await trial.close()
+    await vendor.close()
+  })
+  return {
+    vendor: {
+      get url() {
+        return vendor.url
+      },
+      get arrived() {
+        return vendor.arrived
+      },
+      script: (replies) => vendor.script(replies),
+      close: () => vendor.close(),
+    },
+    trial: {
+      get exchange() {
+        return trial.exchange
+      },
+      get connection() {
+        return trial.connection
+      },
+      get settings() {
+        return trial.settings
+      },
+      attempt: (...all) => trial.attempt(...all),
+      close: () => trial.close(),
+    },
+  }
+}
