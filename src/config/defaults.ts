@@ -290,6 +290,8 @@ export const limits = {
   /** How often the server is asked what time it is, and how long its answer may take to be believed. */
   logTimeEveryMs: 5 * second,
   logTimeRoundMs: 1 * second,
+  /** The same until the server has answered for the first time. */
+  logTimeFirstMs: 50,
   /** How long `start` waits for a server that does not answer. */
   natsStartWaitMs: 60 * second,
   /** The embedded server. */

@@ -15,7 +15,7 @@ export const logTime = (): number => (offsetMs === undefined ? Date.now() : Math
 
 /** Asks the server what time it is, now and again and again. Gives back how to stop that. */
 export const followLogTime = (nc: NatsConnection): (() => void) => {
-  const ask = async () => {
+  const ask = async (): Promise<void> => {
     try {
       const asked = performance.now()
       const answer = await nc.request(`$JS.API.STREAM.INFO.${streams.events}`, "", { timeout: limits.logTimeRoundMs })
@@ -26,11 +26,19 @@ export const followLogTime = (nc: NatsConnection): (() => void) => {
       // Away, or slow: what it said last still holds.
     }
   }
-  const timer = setInterval(() => void ask(), limits.logTimeEveryMs)
-  timer.unref()
-  void ask()
+  let timer: NodeJS.Timeout | undefined
+  let stopped = false
+  const askOn = async () => {
+    await ask()
+    if (stopped) return
+    // The first answer is hurried for: before it all goes by our own clock, and at a very first start there is no stream yet to ask about.
+    timer = setTimeout(() => void askOn(), offsetMs === undefined ? limits.logTimeFirstMs : limits.logTimeEveryMs)
+    timer.unref()
+  }
+  void askOn()
   return () => {
-    clearInterval(timer)
+    stopped = true
+    clearTimeout(timer)
     offsetMs = undefined
   }
 }
