@@ -359,6 +359,8 @@ test("a replica that is killed while it refreshes is replaced by the other, and 
   await vendor.until(() => held.waiting() > 0)
   await other.start()
   await runtime.kill()
+  // Let go before its end was seen, its request would be answered, and the token used up.
+  await vendor.until(() => held.waiting() === 0)
   held.release()
   await untilTaken("in trouble")
   await runtime.start()

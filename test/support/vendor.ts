@@ -61,8 +61,9 @@ export const startVendor = async ({ redirectUris, clientAuth }: VendorOptions): 
     if (path === "/token" && gates.length > 0) {
       held++
       look()
-      await gates[0]
+      await Promise.race([gates[0], new Promise((gone) => request.socket.once("close", gone))])
       held--
+      look()
       // Whoever asked is gone: nothing has come of it.
       if (request.socket.destroyed) return
     }
