@@ -4,12 +4,15 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
 import * as Result from "effect/Result"
 import { generateKey, Keys } from "./accounts/keys.ts"
-import { CurrentPlan } from "./config/current-plan.ts"
+import { CurrentPlan, type Applied, type PlanHolder } from "./config/current-plan.ts"
 import { limits } from "./config/defaults.ts"
-import type { ConnectionPlan, KeyPlan, Plan } from "./config/plan.ts"
+import { letGoOf } from "./config/load.ts"
+import type { ConnectionPlan, KeyPlan } from "./config/plan.ts"
 import type { Settings } from "./config/settings.ts"
+import { sectionsOf } from "./config/summary.ts"
 import { listChoices, testConnection } from "./deliver/check.ts"
 import { Committer } from "./deliver/commit.ts"
 import { credentialsLayer } from "./deliver/credentials.ts"
@@ -19,6 +22,7 @@ import { makeHttpSender } from "./deliver/http.ts"
 import { Checks } from "./ingest/checks.ts"
 import { Catalog } from "./ingest/integrations.ts"
 import { IngestAddress, ingestLayer } from "./ingest/server.ts"
+import { AppliedConfig } from "./log/applied-config.ts"
 import { ConnectionStates, ConnectionSwitch } from "./log/connections.ts"
 import { Nats } from "./log/connection.ts"
 import { NatsElsewhere } from "./log/elsewhere.ts"
@@ -48,8 +52,9 @@ export interface Ready {
 
 export interface RuntimeOptions {
   readonly settings: Settings
-  readonly plan: Plan
-  /** The keys of the settings and the plan, hashed. */
+  /** The plan, which may be swapped at any time. */
+  readonly current: PlanHolder
+  /** The keys of the settings, hashed. */
   readonly keys: ReadonlyArray<KeyPlan>
   /** Environment that secrets are taken from. */
   readonly env: NodeJS.ProcessEnv
@@ -67,10 +72,10 @@ export interface RuntimeOptions {
 export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const { settings, plan } = options
+      const { settings, current } = options
       const url = settings.natsUrl ?? (yield* embedded(options)).url
-      const generated = settings.adminKey === undefined && options.keys.length === 0 ? generateKey() : undefined
-      const stages = Layer.mergeAll(routerLayer, delivererLayer, ingestLayer(settings)).pipe(
+      const generated = hasNoKey(options) ? generateKey() : undefined
+      const stages = Layer.mergeAll(routerLayer, delivererLayer, ingestLayer(settings), tellingLayer(current)).pipe(
         Layer.provideMerge(Layer.merge(checksLayer, catalogLayer)),
         Layer.provideMerge(Exchanges.layer),
         Layer.provideMerge(credentialsLayer),
@@ -86,6 +91,7 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
             ConnectionStates.layer,
             ConnectionSwitch.layer,
             NatsElsewhere.layer,
+            AppliedConfig.layer,
             Vault.layer(keyRingOf(settings.secretKeys)),
           ),
         ),
@@ -96,7 +102,7 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
         Layer.provideMerge(
           Layer.mergeAll(
             Health.layer,
-            Layer.succeed(CurrentPlan, { get: () => plan }),
+            Layer.succeed(CurrentPlan, current),
             Layer.succeed(Printer, { print: options.print }),
           ),
         ),
@@ -111,6 +117,45 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
         ...(generated === undefined ? {} : { adminKey: generated }),
       })
       return yield* Effect.never
+    }),
+  )
+
+/** Nobody could ask for anything: a key is made for the run. */
+export const hasNoKey = ({ settings, keys, current }: Pick<RuntimeOptions, "settings" | "keys" | "current">): boolean =>
+  settings.adminKey === undefined && keys.length + current.get().keys.length === 0
+
+/** Tells the log each config that comes into force, as soon as the log takes it; of several that wait, the last. */
+const tellingLayer = (current: PlanHolder) =>
+  Layer.effectDiscard(
+    Effect.gen(function* () {
+      const log = yield* AppliedConfig
+      const waiting: Array<Applied> = []
+      const news = yield* Queue.sliding<void>(1)
+      const onNews = () => {
+        waiting.push(current.applied())
+        Queue.offerUnsafe(news, undefined)
+      }
+      yield* Effect.acquireRelease(
+        Effect.sync(() => current.listen(onNews)),
+        (stop) => Effect.sync(stop),
+      )
+      onNews()
+      const tell = Effect.gen(function* () {
+        yield* Queue.take(news)
+        const all = waiting.splice(0)
+        for (const { config } of all.slice(0, -1)) letGoOf(config)
+        const last = all.at(-1)
+        if (last === undefined) return
+        const { plan, config, at, by } = last
+        for (;;) {
+          const told = yield* Effect.result(log.tell({ revision: plan.revision, at, by }, () => sectionsOf(config)))
+          if (Result.isSuccess(told) || waiting.length > 0) break
+          yield* Effect.logWarning(`the log does not know of the config in force yet: ${told.failure.message}`)
+          yield* Effect.sleep(limits.restartDelayMaxMs)
+        }
+        letGoOf(config)
+      })
+      yield* Effect.forkScoped(Effect.forever(tell))
     }),
   )
 

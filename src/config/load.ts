@@ -5,32 +5,80 @@ import { access } from "node:fs/promises"
 import { relative } from "node:path"
 import { pathToFileURL } from "node:url"
 import * as Effect from "effect/Effect"
-import * as Result from "effect/Result"
 import { InvalidInput } from "../model/errors.ts"
-import { checkConfig } from "./check.ts"
+import { checkConfig, checkingConfig } from "./check.ts"
+import type { Config } from "./define.ts"
+import { importAnew } from "./import-anew.ts"
+import { inTurns } from "./in-turns.ts"
 import type { Compiler, Plan } from "./plan.ts"
 
 /** The plan in a config file. @param file absolute */
 export const loadPlan = (file: string, compiler: Compiler): Effect.Effect<Plan, InvalidInput> =>
+  Effect.flatMap(exportOf(file, importOnce), (config) => fitting(file, checkConfig(config, compiler)))
+
+/** A config and its plan. */
+export interface LoadedConfig {
+  readonly plan: Plan
+  readonly config: Config
+}
+
+/**
+ * The config in a file as it is on the disk now, with what it imports, however often it was loaded before. Gives way to what else the
+ * process does.
+ *
+ * @param files is given each file that was read, also when the load fails
+ */
+export const loadAnew = (
+  file: string,
+  compiler: Compiler,
+  files: Set<string>,
+): Effect.Effect<LoadedConfig, InvalidInput> =>
   Effect.gen(function* () {
-    const subject = relative(process.cwd(), file) || file
-    const wrong = (message: string) => new InvalidInput({ subject, issues: [{ path: [], message }] })
-    const exported = yield* Effect.tryPromise({
-      try: () => importDefault(file),
-      catch: (cause) => wrong(explain(cause, subject)),
-    })
-    if (exported === undefined)
-      return yield* wrong("it has no default export; write `export default defineConfig({ … })`")
-    const checked = checkConfig(exported, compiler)
-    if (Result.isFailure(checked)) return yield* new InvalidInput({ subject, issues: checked.failure })
-    return checked.success
+    files.add(file)
+    const config = yield* exportOf(file, () => importAnew(file, files))
+    const checked = yield* Effect.promise(() => inTurns(checkingConfig(config, compiler)))
+    const plan = yield* Effect.tapError(fitting(file, checked), () => Effect.sync(() => letGoOf(config)))
+    return { plan, config: config as Config }
   })
 
-const importDefault = async (file: string): Promise<unknown> => {
-  await access(file)
-  const module = (await import(pathToFileURL(file).href)) as { readonly default?: unknown }
-  return module.default
+/**
+ * Empties a config that is done with: Node never forgets a module, nor what it exports, and a large config is some 100 MB. What its plan
+ * needs of it, the plan has.
+ */
+export const letGoOf = (config: unknown): void => {
+  const { workspaces } = (config ?? {}) as { readonly workspaces?: unknown }
+  for (const part of [workspaces, config]) {
+    if (!isPlain(part)) continue
+    for (const key of Object.keys(part)) Reflect.deleteProperty(part, key)
+  }
 }
+
+const isPlain = (value: unknown): value is object =>
+  typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype
+
+const subjectOf = (file: string): string => relative(process.cwd(), file) || file
+
+const exportOf = (file: string, load: (file: string) => Promise<unknown>): Effect.Effect<unknown, InvalidInput> => {
+  const subject = subjectOf(file)
+  const wrong = (message: string) => new InvalidInput({ subject, issues: [{ path: [], message }] })
+  return Effect.tryPromise({
+    try: async () => {
+      await access(file)
+      return ((await load(file)) as { readonly default?: unknown }).default
+    },
+    catch: (cause) => wrong(explain(cause, subject)),
+  }).pipe(
+    Effect.filterOrFail(
+      (exported) => exported !== undefined,
+      () => wrong("it has no default export; write `export default defineConfig({ … })`"),
+    ),
+  )
+}
+
+const importOnce = (file: string): Promise<unknown> => import(pathToFileURL(file).href)
+
+const fitting = (file: string, checked: ReturnType<typeof checkConfig>): Effect.Effect<Plan, InvalidInput> =>
+  Effect.mapError(Effect.fromResult(checked), (issues) => new InvalidInput({ subject: subjectOf(file), issues }))
 
 const explain = (cause: unknown, subject: string): string => {
   if (!(cause instanceof Error)) return `it threw ${String(cause)}`

@@ -45,6 +45,8 @@ export interface Settings {
   readonly logLevel: LogLevel
   /** Processes that share the port and the work. */
   readonly workers: number
+  /** Whether the config is taken up when its files change, without being told to. */
+  readonly watch: boolean
   /** Base URL of an OpenTelemetry collector that takes OTLP over HTTP. */
   readonly otlpEndpoint?: string
 }
@@ -55,6 +57,7 @@ export interface SettingsFlags {
   readonly port?: number
   readonly host?: string
   readonly workers?: number
+  readonly watch?: boolean
 }
 
 /** Shorter ones could be guessed. */
@@ -102,6 +105,9 @@ export const loadSettings = (env: Environment, flags: SettingsFlags = {}): Resul
     const problem = workersProblem(text)
     return problem === undefined ? { value: Number(text) } : problem
   })
+  const watch = checked("MESHES_WATCH", (text) =>
+    /^(?:true|false)$/.test(text) ? { value: text === "true" } : `"${text}" is neither "true" nor "false"`,
+  )
   const otlp = checked("OTEL_EXPORTER_OTLP_ENDPOINT", (text) =>
     /^https?:\/\//.test(text) && URL.canParse(text)
       ? { value: text }
@@ -139,6 +145,7 @@ export const loadSettings = (env: Environment, flags: SettingsFlags = {}): Resul
     returnTo: returnTo?.value ?? [],
     logLevel: logLevel?.value ?? defaults.logLevel,
     workers: flags.workers ?? workers?.value ?? defaults.workers,
+    watch: flags.watch ?? watch?.value ?? false,
     ...(otlp === undefined ? {} : { otlpEndpoint: otlp.value }),
   })
 }

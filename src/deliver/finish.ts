@@ -9,8 +9,14 @@ import type { DeliveryAttempted } from "../model/record.ts"
 import { delayAfter } from "./backoff.ts"
 import { step } from "./step.ts"
 
-/** The delivery as an outcome leaves it, and the record of the attempt. */
-export const finish = (delivery: Delivery, outcome: Outcome, retry: RetryPlan, durationMs: number) => {
+/** The delivery as an outcome leaves it, and the record of the attempt. @param revision of the config that it was sent by */
+export const finish = (
+  delivery: Delivery,
+  outcome: Outcome,
+  retry: RetryPlan,
+  durationMs: number,
+  revision: string = delivery.revision,
+) => {
   // What the connection lacks is nothing that a delivery dies of.
   const attempts = outcome.pause === undefined ? retry.attempts : Number.POSITIVE_INFINITY
   const sending = step({ ...delivery, attempts, last: null }, { type: "SEND" })
@@ -36,10 +42,16 @@ export const finish = (delivery: Delivery, outcome: Outcome, retry: RetryPlan, d
     },
     ...(due === undefined ? {} : { next: due }),
   }
-  return { after, record: recordOf(after, outcome, durationMs, now) }
+  return { after, record: recordOf(after, outcome, durationMs, now, revision) }
 }
 
-const recordOf = (delivery: Delivery, outcome: Outcome, durationMs: number, at: number): DeliveryAttempted => ({
+const recordOf = (
+  delivery: Delivery,
+  outcome: Outcome,
+  durationMs: number,
+  at: number,
+  revision: string,
+): DeliveryAttempted => ({
   kind: "delivery.attempted",
   at,
   delivery: delivery.id,
@@ -60,4 +72,5 @@ const recordOf = (delivery: Delivery, outcome: Outcome, durationMs: number, at: 
   ...(outcome.request === undefined ? {} : { request: outcome.request }),
   ...(outcome.response === undefined ? {} : { response: outcome.response }),
   revision: delivery.revision,
+  ...(revision === delivery.revision ? {} : { sent_revision: revision }),
 })

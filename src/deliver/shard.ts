@@ -162,6 +162,11 @@ export class Shard {
     wake(connected)
   }
 
+  /** The config is another: what it did not allow before may be allowed now. */
+  configChanged(): void {
+    for (const connected of this.#connections.values()) wake(connected)
+  }
+
   /** Tells the server that what is held is being worked on. */
   reassure(): void {
     const now = performance.now()
@@ -309,7 +314,13 @@ export class Shard {
         const durationMs = Math.round(performance.now() - started)
         const finished = items.map(({ delivery, event }, index) => {
           const outcome = attempted.outcomes[index]!
-          const { after, record } = finish(delivery, outcome, this.#options.retry(delivery), durationMs)
+          const { after, record } = finish(
+            delivery,
+            outcome,
+            this.#options.retry(delivery),
+            durationMs,
+            attempted.revision,
+          )
           const acknowledge = () => stored(after, index)
           this.#options.committer.add({ carried: carried(after, event), record, acknowledge })
           this.#options.observe(record)

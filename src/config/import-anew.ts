@@ -1,0 +1,57 @@
+/**
+ * Imports a file of the user's so that it is read from the disk, with all of the user's that it imports, however often that was done
+ * before. Node keeps each module by its address and never forgets one: each load has addresses of its own, by a mark that the modules
+ * of a load hand on to what they import (docs/decisions/0015). What comes from `node_modules`, and what is ours, is imported once.
+ *
+ * Of CommonJS, JSON alone is read anew: Node takes other files from its cache whatever their address.
+ */
+import { createRequire, registerHooks } from "node:module"
+import { fileURLToPath, pathToFileURL } from "node:url"
+
+const mark = "meshes-load"
+
+interface Load {
+  /** The user's files that were asked for, whether or not they could be loaded. */
+  readonly files: Set<string>
+}
+
+const loads = new Map<string, Load>()
+let loaded = 0
+
+/** @param file absolute. @param files is given each file that it imports, also when the load fails */
+export const importAnew = async (file: string, files: Set<string>): Promise<unknown> => {
+  if (loaded === 0) registerHooks({ resolve })
+  const load = `${++loaded}`
+  for (const known of Object.keys(requireCache)) {
+    if (known.endsWith(".json") && !known.includes(packages)) delete requireCache[known]
+  }
+  loads.set(load, { files })
+  try {
+    return await import(marked(pathToFileURL(file).href, load))
+  } finally {
+    // What its functions import later is marked all the same, and watched by nobody.
+    loads.delete(load)
+  }
+}
+
+const requireCache = createRequire(import.meta.url).cache
+const packages = "/node_modules/"
+/** The sources, or what was built of them. */
+const ours = ["src/", "connectors/"].map((folder) => new URL(`../../${folder}`, import.meta.url).href)
+
+const resolve: NonNullable<Parameters<typeof registerHooks>[0]["resolve"]> = (specifier, context, next) => {
+  const found = next(specifier, context)
+  const load = context.parentURL?.includes(mark) === true ? new URL(context.parentURL).searchParams.get(mark) : null
+  if (load === null || !isUsers(found.url)) return found
+  loads.get(load)?.files.add(fileURLToPath(found.url))
+  return { ...found, url: marked(found.url, load) }
+}
+
+const isUsers = (url: string): boolean =>
+  url.startsWith("file:") && !url.includes(packages) && !ours.some((folder) => url.startsWith(folder))
+
+const marked = (url: string, load: string): string => {
+  const address = new URL(url)
+  address.searchParams.set(mark, load)
+  return address.href
+}
