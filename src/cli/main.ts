@@ -21,6 +21,7 @@ import { explain } from "./explain.ts"
 import { init } from "./init.ts"
 import { bad } from "./output.ts"
 import { publish } from "./publish.ts"
+import { replay } from "./replay.ts"
 import { secrets } from "./secrets.ts"
 import { start } from "./start.ts"
 import { tail } from "./tail.ts"
@@ -38,6 +39,7 @@ const commands = root.pipe(
     tail,
     deliveries,
     dead,
+    replay,
     connections,
     secrets,
     doctor,

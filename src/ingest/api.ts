@@ -13,6 +13,7 @@ import { limits } from "../config/defaults.ts"
 import { batchedType, structuredType } from "../model/cloudevents.ts"
 import { eventIdPattern, eventTypePattern, resourcePattern, workspacePattern } from "../model/ids.ts"
 import { ConnectionsApi, IntegrationsApi, OAuthApi, SecretsApi } from "./api-connections.ts"
+import { ReplaysApi } from "./api-replays.ts"
 import { InputErrors, jsonAs, problemAt, text, time } from "./api-parts.ts"
 
 const fields = {
@@ -183,7 +184,7 @@ const withHeaders = (spec: Record<string, any>): Record<string, any> => {
   for (const path of Object.keys(spec.paths).filter((one) => /^\/api\/v1\/(?:workspaces|integrations)\b/.test(one))) {
     for (const operation of Object.values<any>(spec.paths[path])) {
       operation.security = [{ key: [] }]
-      if (operation.requestBody !== undefined) operation.requestBody.required = !path.endsWith("/pause")
+      if (operation.requestBody !== undefined) operation.requestBody.required = !/\/(?:pause|replays)$/.test(path)
     }
   }
   return { ...spec, components: { ...spec.components, securitySchemes } }
@@ -195,6 +196,7 @@ export class Api extends HttpApi.make("meshes")
   .add(OAuthApi)
   .add(SecretsApi)
   .add(IntegrationsApi)
+  .add(ReplaysApi)
   .add(HealthApi)
   .annotateMerge(
     OpenApi.annotations({

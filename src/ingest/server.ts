@@ -22,6 +22,7 @@ import type { CurrentPlan } from "../config/current-plan.ts"
 import { limits } from "../config/defaults.ts"
 import type { ConnectionStates, ConnectionSwitch } from "../log/connections.ts"
 import type { EventLog } from "../log/event-log.ts"
+import type { Replays } from "../log/replays.ts"
 import { Unusable } from "../model/errors.ts"
 import type { Health } from "../observe/health.ts"
 import { ownReport, Reporting } from "../observe/report.ts"
@@ -34,6 +35,7 @@ import { makeIntegrations, type Catalog } from "./integrations.ts"
 import { makeOAuth, PublicAddress } from "./oauth.ts"
 import { problem, problemResponse } from "./problem.ts"
 import { makePublisher } from "./publish.ts"
+import { makeReplays, type Replayer } from "./replays.ts"
 import { makeSecrets } from "./secrets.ts"
 
 /** How often, while the server closes, connections that have become idle are closed. */
@@ -57,7 +59,18 @@ export const ingestLayer = (options: {
 }): Layer.Layer<
   IngestAddress,
   Unusable,
-  EventLog | Health | Keys | CurrentPlan | ConnectionStates | ConnectionSwitch | Consent | Vault | Checks | Catalog
+  | EventLog
+  | Health
+  | Keys
+  | CurrentPlan
+  | ConnectionStates
+  | ConnectionSwitch
+  | Consent
+  | Vault
+  | Checks
+  | Catalog
+  | Replays
+  | Replayer
 > =>
   Layer.effect(
     IngestAddress,
@@ -152,6 +165,16 @@ const secrets = HttpApiBuilder.group(Api, "secrets", (handlers) =>
   ),
 )
 
+const replays = HttpApiBuilder.group(Api, "replays", (handlers) =>
+  Effect.map(makeReplays, ({ begin, list, show, stop }) =>
+    handlers
+      .handleRaw("begin", ({ request, params }) => begin(request, params))
+      .handleRaw("list", ({ request, params }) => list(request, params))
+      .handleRaw("show", ({ request, params }) => show(request, params))
+      .handleRaw("stop", ({ request, params }) => stop(request, params)),
+  ),
+)
+
 const integrations = HttpApiBuilder.group(Api, "integrations", (handlers) =>
   Effect.map(makeIntegrations, ({ list, show }) =>
     handlers
@@ -183,7 +206,7 @@ const health = HttpApiBuilder.group(Api, "health", (handlers) =>
 
 const routes = Layer.mergeAll(
   HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(
-    Layer.provide([events, connections, oauth, secrets, integrations, health]),
+    Layer.provide([events, connections, oauth, secrets, integrations, replays, health]),
   ),
   HttpApiScalar.layer(Api, { path: "/docs", scalar: { withDefaultFonts: false } }),
 )

@@ -18,6 +18,12 @@ export type EventType = string
 export const workspacePattern = /^[a-z0-9][a-z0-9_-]{0,62}$/
 export const eventTypePattern = /^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*$/
 export const eventTypeLengthMax = 128
+/** Whether a text is a pattern of event types: `*` stands for any one token, `>` at the end for all that follow. */
+export const isTypePattern = (text: string): boolean =>
+  text.length <= eventTypeLengthMax &&
+  text
+    .split(".")
+    .every((token, i, all) => /^(?:\*|[A-Za-z0-9_-]+)$/.test(token) || (token === ">" && i === all.length - 1))
 export const eventIdPattern = /^[A-Za-z0-9._:-]{1,128}$/
 export const resourcePattern = /^[A-Za-z0-9._:-]{1,64}$/
 /** Names of connections and rules: they become subject tokens and metric labels. */
@@ -54,6 +60,11 @@ const randomPart = (bytes: Uint8Array): string => {
 let pool = new Uint8Array(0)
 let poolAt = 0
 const poolBytes = 1280
+
+/** The id of a new replay. */
+export const makeReplayId = (now: number): string => `rpl_${timePart(now)}${randomPart(randomBytes(10))}`
+
+export const replayIdPattern = /^rpl_[0-9a-hjkmnp-tv-z]{26}$/
 
 /** A new event id, ordered by `now` (milliseconds since 1970). */
 export const makeEventId = (now: number): EventId => {
@@ -104,6 +115,15 @@ export const makeDeliveryId = (
   const digest = hash("sha256", `${sequence}/${event}/${rule}/${action}`, "buffer")
   return `dlv_${timePart(stored)}${randomPart(digest)}`
 }
+
+/**
+ * The id of a delivery that a replay makes: a function of both, so that a replay that is gone on with cannot make a second one.
+ *
+ * @param created when the replay was begun, in milliseconds
+ * @param original what the delivery's id was, or would have been
+ */
+export const makeReplayedId = (replay: string, created: number, original: DeliveryId): DeliveryId =>
+  `dlv_${timePart(created)}${randomPart(hash("sha256", `${replay}/${original}`, "buffer"))}`
 
 /** Orders all deliveries of a connection. */
 export const wholeConnection = "all"

@@ -41,6 +41,7 @@ const allowed: { readonly [folder: string]: ReadonlyArray<string> } = {
   route: ["config", "model", "observe", "log", "transform"],
   deliver: ["config", "model", "observe", "log", "secrets", "transform"],
   history: ["config", "model", "observe", "log"],
+  replay: ["config", "model", "observe", "log", "transform", "route", "deliver", "history"],
 }
 
 test("a folder imports only from the folders before it in the life of an event", () => {
