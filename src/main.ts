@@ -25,6 +25,7 @@ import { NatsElsewhere } from "./log/elsewhere.ts"
 import { embeddedServer } from "./log/embedded.ts"
 import { ensureTopology } from "./log/ensure.ts"
 import { EventLog } from "./log/event-log.ts"
+import { IssuedKeys } from "./log/issued-keys.ts"
 import { LaneLogs } from "./log/lane-log.ts"
 import { Leases } from "./log/leases.ts"
 import { Partitions } from "./log/partition.ts"
@@ -76,9 +77,11 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
         Layer.provideMerge(credentialsLayer),
         Layer.provideMerge(oauthLayer),
         Layer.provideMerge(Layer.mergeAll(Committer.layer, SettingsResolver.layer(options.env))),
+        Layer.provideMerge(Keys.layer({ adminKey: settings.adminKey ?? generated, keys: options.keys })),
         Layer.provideMerge(
           Layer.mergeAll(
             EventLog.layer,
+            IssuedKeys.layer,
             Partitions.layer,
             Work.layer,
             LaneLogs.layer,
@@ -92,7 +95,6 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
         // The streams are there before any stage begins.
         Layer.provideMerge(Layer.effectDiscard(ensureTopology)),
         Layer.provideMerge(Nats.layer(url)),
-        Layer.provideMerge(Keys.layer({ adminKey: settings.adminKey ?? generated, keys: options.keys })),
         Layer.provideMerge(
           Layer.mergeAll(
             Health.layer,

@@ -1,7 +1,8 @@
 /**
  * Who uses the command line: kept with what a person does.
  */
-import { userInfo } from "node:os"
+import { hostname, userInfo } from "node:os"
+import type { Actor } from "../model/record.ts"
 
 /** `cli:<user>` */
 export const whoAmI = (): string => {
@@ -11,3 +12,6 @@ export const whoAmI = (): string => {
     return "cli"
   }
 }
+
+/** The same with the machine, for the audit. */
+export const whoseCommand = (): Actor => ({ by: whoAmI(), from: hostname() })
