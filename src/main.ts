@@ -19,6 +19,7 @@ import { makeHttpSender } from "./deliver/http.ts"
 import { Checks } from "./ingest/checks.ts"
 import { Catalog } from "./ingest/integrations.ts"
 import { IngestAddress, ingestLayer } from "./ingest/server.ts"
+import { Audit } from "./log/audit.ts"
 import { ConnectionStates, ConnectionSwitch } from "./log/connections.ts"
 import { Nats } from "./log/connection.ts"
 import { NatsElsewhere } from "./log/elsewhere.ts"
@@ -81,6 +82,7 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
         Layer.provideMerge(
           Layer.mergeAll(
             EventLog.layer,
+            Audit.layer,
             IssuedKeys.layer,
             Partitions.layer,
             Work.layer,

@@ -25,6 +25,7 @@ import { publish } from "./publish.ts"
 import { secrets } from "./secrets.ts"
 import { start } from "./start.ts"
 import { tail } from "./tail.ts"
+import { test } from "./test.ts"
 import { validate } from "./validate.ts"
 
 const commands = root.pipe(
@@ -33,6 +34,7 @@ const commands = root.pipe(
     init,
     validate,
     explain,
+    test,
     start,
     dev,
     publish,

@@ -3,6 +3,7 @@
  */
 import { hostname, userInfo } from "node:os"
 import type { Actor } from "../model/record.ts"
+import { version } from "../model/version.ts"
 
 /** `cli:<user>` */
 export const whoAmI = (): string => {
@@ -14,4 +15,4 @@ export const whoAmI = (): string => {
 }
 
 /** The same with the machine, for the audit. */
-export const whoseCommand = (): Actor => ({ by: whoAmI(), from: hostname() })
+export const whoseCommand = (): Actor => ({ by: whoAmI(), from: hostname(), agent: `Meshes/${version}` })

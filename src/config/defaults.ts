@@ -200,6 +200,8 @@ export const limits = {
   /** Keys of one page of a list, when nobody says, and at the most. */
   keysListed: 100,
   keysListedMax: 1000,
+  /** What the audit keeps of the name that a caller's program gives itself. */
+  agentCharacters: 200,
   /** How long a browser remembers that it may ask. Chrome keeps it for no longer. */
   preflightMs: 2 * hour,
 

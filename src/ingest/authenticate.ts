@@ -5,6 +5,7 @@ import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import { allows, type Identity, type Keys, type NotKnown, type Scope } from "../accounts/keys.ts"
+import { limits } from "../config/defaults.ts"
 import type { Plan, WorkspacePlan } from "../config/plan.ts"
 import type { Actor } from "../model/record.ts"
 import { type Problem, problem } from "./problem.ts"
@@ -30,10 +31,11 @@ const notKnown: { readonly [Why in NotKnown]: string } = {
 }
 
 /** Whoever asks, as the audit tells of them. */
-export const actorOf = ({ name, id }: Identity, { remoteAddress }: HttpServerRequest): Actor => ({
+export const actorOf = ({ name, id }: Identity, { remoteAddress, headers }: HttpServerRequest): Actor => ({
   by: `key:${name}`,
   ...(id === undefined ? {} : { key: id }),
   ...(Option.isNone(remoteAddress) ? {} : { from: remoteAddress.value }),
+  ...(headers["user-agent"] === undefined ? {} : { agent: headers["user-agent"].slice(0, limits.agentCharacters) }),
 })
 
 /** The workspace of a call about one, if whoever asks may do that there. */

@@ -17,7 +17,7 @@ export interface Act {
   readonly what: AuditedAct
   readonly target: string
   readonly detail?: string
-  /** Absent: it concerns all. */
+  /** Each has a record of its own. Absent: it concerns the installation. */
   readonly workspaces?: ReadonlyArray<WorkspaceId>
 }
 
@@ -34,7 +34,7 @@ export class Audit extends Context.Service<
 /** For what else of the log must be told. */
 export const writeAudit = (
   nats: NatsShape,
-  { by, key, from }: Actor,
+  { by, key, from, agent }: Actor,
   { workspaces, ...act }: Act,
 ): Effect.Effect<void, LogUnavailable> =>
   Effect.gen(function* () {
@@ -44,6 +44,7 @@ export const writeAudit = (
       by,
       ...(key === undefined ? {} : { key }),
       ...(from === undefined ? {} : { from }),
+      ...(agent === undefined ? {} : { agent }),
       ...act,
     }
     const records = workspaces?.map((workspace): AuditRecord => ({ ...whole, workspace })) ?? [whole]
