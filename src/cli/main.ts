@@ -19,6 +19,7 @@ import { dev } from "./dev.ts"
 import { doctor } from "./doctor.ts"
 import { explain } from "./explain.ts"
 import { init } from "./init.ts"
+import { keys } from "./keys.ts"
 import { bad } from "./output.ts"
 import { publish } from "./publish.ts"
 import { replay } from "./replay.ts"
@@ -44,6 +45,7 @@ const commands = root.pipe(
     replay,
     connections,
     secrets,
+    keys,
     doctor,
   ]),
 )
