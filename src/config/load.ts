@@ -14,7 +14,7 @@ import type { Compiler, Plan } from "./plan.ts"
 
 /** The plan in a config file. @param file absolute */
 export const loadPlan = (file: string, compiler: Compiler): Effect.Effect<Plan, InvalidInput> =>
-  Effect.flatMap(exportOf(file, importOnce), (config) => fitting(file, checkConfig(config, compiler)))
+  Effect.flatMap(loadDefault(file, configExample), (config) => fitting(file, checkConfig(config, compiler)))
 
 /** A config and its plan. */
 export interface LoadedConfig {
@@ -35,7 +35,7 @@ export const loadAnew = (
 ): Effect.Effect<LoadedConfig, InvalidInput> =>
   Effect.gen(function* () {
     files.add(file)
-    const config = yield* exportOf(file, () => importAnew(file, files))
+    const config = yield* loadDefault(file, configExample, () => importAnew(file, files))
     const checked = yield* Effect.promise(() => inTurns(checkingConfig(config, compiler)))
     const plan = yield* Effect.tapError(fitting(file, checked), () => Effect.sync(() => letGoOf(config)))
     return { plan, config: config as Config }
@@ -56,9 +56,8 @@ export const letGoOf = (config: unknown): void => {
 const isPlain = (value: unknown): value is object =>
   typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype
 
-const subjectOf = (file: string): string => relative(process.cwd(), file) || file
-
-const exportOf = (file: string, load: (file: string) => Promise<unknown>): Effect.Effect<unknown, InvalidInput> => {
+/** What a file of the user's exports by default. @param example what is to be written where it exports nothing */
+export const loadDefault = (file: string, example: string, load = importOnce): Effect.Effect<unknown, InvalidInput> => {
   const subject = subjectOf(file)
   const wrong = (message: string) => new InvalidInput({ subject, issues: [{ path: [], message }] })
   return Effect.tryPromise({
@@ -70,10 +69,14 @@ const exportOf = (file: string, load: (file: string) => Promise<unknown>): Effec
   }).pipe(
     Effect.filterOrFail(
       (exported) => exported !== undefined,
-      () => wrong("it has no default export; write `export default defineConfig({ … })`"),
+      () => wrong(`it has no default export; write \`${example}\``),
     ),
   )
 }
+
+const configExample = "export default defineConfig({ … })"
+
+const subjectOf = (file: string): string => relative(process.cwd(), file) || file
 
 const importOnce = (file: string): Promise<unknown> => import(pathToFileURL(file).href)
 

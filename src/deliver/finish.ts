@@ -73,4 +73,5 @@ const recordOf = (
   ...(outcome.response === undefined ? {} : { response: outcome.response }),
   revision: delivery.revision,
   ...(revision === delivery.revision ? {} : { sent_revision: revision }),
+  ...(delivery.replay === undefined ? {} : { replay: delivery.replay }),
 })

@@ -57,7 +57,7 @@ export const ownReport = (context: Context.Context<Health | CurrentPlan>): Repor
       ...(failure === undefined ? {} : { failure }),
     }))
     const current = Context.get(context, CurrentPlan)
-    const config = { revisions: [current.get().revision], refused: current.refused?.() !== undefined }
+    const config = { revisions: [current.get().revision], refused: current.refused?.() === true }
     return { ready: health.ready(), loops, config }
   }),
   metrics: Effect.sync(() => PrometheusMetrics.formatUnsafe(context, { prefix: "meshes" })),
