@@ -4,16 +4,13 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Queue from "effect/Queue"
 import * as Result from "effect/Result"
 import * as Semaphore from "effect/Semaphore"
 import { generateKey, Keys } from "./accounts/keys.ts"
-import { CurrentPlan, type Applied, type PlanHolder } from "./config/current-plan.ts"
+import { CurrentPlan, type PlanHolder } from "./config/current-plan.ts"
 import { limits } from "./config/defaults.ts"
-import { letGoOf } from "./config/load.ts"
 import type { ConnectionPlan, KeyPlan } from "./config/plan.ts"
 import type { Settings } from "./config/settings.ts"
-import { sectionsOf } from "./config/summary.ts"
 import { listChoices, testConnection } from "./deliver/check.ts"
 import { Committer } from "./deliver/commit.ts"
 import { credentialsLayer } from "./deliver/credentials.ts"
@@ -38,6 +35,7 @@ import { Leases } from "./log/leases.ts"
 import { Partitions } from "./log/partition.ts"
 import { Past } from "./log/past.ts"
 import { Replays } from "./log/replays.ts"
+import { tellConfigs } from "./log/tell-configs.ts"
 import { Work } from "./log/work.ts"
 import type { Connection } from "./model/connector.ts"
 import type { Unusable } from "./model/errors.ts"
@@ -89,7 +87,7 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
         delivererLayer,
         replayLayer,
         ingestLayer(settings),
-        tellingLayer(current),
+        tellConfigs(current),
       ).pipe(
         Layer.provideMerge(Layer.mergeAll(checksLayer, catalogLayer, replayerLayer(options.env))),
         Layer.provideMerge(Exchanges.layer),
@@ -141,41 +139,6 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
 /** Nobody could ask for anything: a key is made for the run. */
 export const hasNoKey = ({ settings, keys, current }: Pick<RuntimeOptions, "settings" | "keys" | "current">): boolean =>
   settings.adminKey === undefined && keys.length + current.get().keys.length === 0
-
-/** Tells the log each config that comes into force, as soon as the log takes it; of several that wait, the last. */
-const tellingLayer = (current: PlanHolder) =>
-  Layer.effectDiscard(
-    Effect.gen(function* () {
-      const log = yield* AppliedConfig
-      const waiting: Array<Applied> = []
-      const news = yield* Queue.sliding<void>(1)
-      const onNews = () => {
-        waiting.push(current.applied())
-        Queue.offerUnsafe(news, undefined)
-      }
-      yield* Effect.acquireRelease(
-        Effect.sync(() => current.listen(onNews)),
-        (stop) => Effect.sync(stop),
-      )
-      onNews()
-      const tell = Effect.gen(function* () {
-        yield* Queue.take(news)
-        const all = waiting.splice(0)
-        for (const { config } of all.slice(0, -1)) letGoOf(config)
-        const last = all.at(-1)
-        if (last === undefined) return
-        const { plan, config, at, by } = last
-        for (;;) {
-          const told = yield* Effect.result(log.tell({ revision: plan.revision, at, by }, () => sectionsOf(config)))
-          if (Result.isSuccess(told) || waiting.length > 0) break
-          yield* Effect.logWarning(`the log does not know of the config in force yet: ${told.failure.message}`)
-          yield* Effect.sleep(limits.restartDelayMaxMs)
-        }
-        letGoOf(config)
-      })
-      yield* Effect.forkScoped(Effect.forever(tell))
-    }),
-  )
 
 /** What people ask of connections is asked as deliveries are sent. */
 const checksLayer = Layer.effect(

@@ -21,6 +21,7 @@ import { explain } from "./explain.ts"
 import { init } from "./init.ts"
 import { keys } from "./keys.ts"
 import { bad } from "./output.ts"
+import { plan } from "./plan.ts"
 import { publish } from "./publish.ts"
 import { replay } from "./replay.ts"
 import { secrets } from "./secrets.ts"
@@ -36,6 +37,7 @@ const commands = root.pipe(
     validate,
     explain,
     test,
+    plan,
     start,
     dev,
     publish,

@@ -8,7 +8,7 @@ import * as Metric from "effect/Metric"
 import * as Queue from "effect/Queue"
 import * as Result from "effect/Result"
 import { hashKeys } from "../accounts/keys.ts"
-import type { Applied, PlanHolder } from "../config/current-plan.ts"
+import type { Applied, PlanHolder, Refused } from "../config/current-plan.ts"
 import { limits } from "../config/defaults.ts"
 import { keepEqual } from "../config/keep-equal.ts"
 import { letGoOf, loadAnew, type LoadedConfig } from "../config/load.ts"
@@ -16,7 +16,7 @@ import type { Plan } from "../config/plan.ts"
 import { readSecret } from "../config/secrets.ts"
 import type { Settings } from "../config/settings.ts"
 import { WatchedFiles } from "../config/watched-files.ts"
-import { InvalidInput } from "../model/errors.ts"
+import { formatPath, InvalidInput } from "../model/errors.ts"
 import { configRefused, configReloads } from "../observe/metrics.ts"
 import { compiler } from "../transform/compiler.ts"
 import { good, note, printJson } from "./output.ts"
@@ -39,11 +39,22 @@ export const prepareConfig = (
     return { config, plan: before === undefined ? plan : keepEqual(before, plan) }
   })
 
+const cause = (why: string): string => `${why} on ${hostname()}`
+
 export const appliedBy = (loaded: LoadedConfig, why: string): Applied => ({
   ...loaded,
   at: Date.now(),
-  by: `${why} on ${hostname()}`,
+  by: cause(why),
 })
+
+export const refusedBy = ({ issues }: InvalidInput, why: string): Refused => {
+  const places = issues.slice(0, placesNamed).map(({ path }) => formatPath(path) || "(the whole)")
+  const more = issues.length > placesNamed ? ", …" : ""
+  return { at: Date.now(), by: cause(why), what: `${issues.length} wrong: ${places.join(", ")}${more}` }
+}
+
+/** Of what is wrong, for the audit. */
+const placesNamed = 5
 
 /** Puts a config into force, and counts that. */
 export const swapPlan = (holder: PlanHolder, applied: Applied): Effect.Effect<void> =>
@@ -52,9 +63,9 @@ export const swapPlan = (holder: PlanHolder, applied: Applied): Effect.Effect<vo
     Effect.andThen(Metric.update(configReloads.applied, 1), Metric.update(configRefused, 0)),
   )
 
-export const refusePlan = (holder: PlanHolder): Effect.Effect<void> =>
+export const refusePlan = (holder: PlanHolder, refused: Refused): Effect.Effect<void> =>
   Effect.andThen(
-    Effect.sync(() => holder.refuse()),
+    Effect.sync(() => holder.refuse(refused)),
     Effect.andThen(Metric.update(configReloads.refused, 1), Metric.update(configRefused, 1)),
   )
 
@@ -119,7 +130,10 @@ export const reloadHere =
       Effect.tap((plan) => Effect.sync(() => (sayApplied(plan, before, json), onApplied(plan)))),
       Effect.as({ files, valid: true }),
       Effect.catch((error) =>
-        Effect.as(Effect.andThen(refusePlan(holder), sayRefused(error, before, json)), { files, valid: false }),
+        Effect.as(Effect.andThen(refusePlan(holder, refusedBy(error, why)), sayRefused(error, before, json)), {
+          files,
+          valid: false,
+        }),
       ),
     )
   }

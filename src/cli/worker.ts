@@ -6,6 +6,7 @@
 import cluster from "node:cluster"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
+import type { Refused } from "../config/current-plan.ts"
 import { limits } from "../config/defaults.ts"
 import { letGoOf, type LoadedConfig } from "../config/load.ts"
 import type { Ready, RuntimeOptions } from "../main.ts"
@@ -45,7 +46,7 @@ export type ToWorker =
   /** Read the config anew, and wait for what is next: it is put into force by all, or by none. */
   | { readonly kind: "prepare"; readonly reload: number }
   | { readonly kind: "apply"; readonly reload: number; readonly why: string }
-  | { readonly kind: "refuse" }
+  | { readonly kind: "refuse"; readonly refused: Refused }
   | { readonly kind: "end" }
 
 export interface Questions {
@@ -137,10 +138,11 @@ const makeReloads = ({ settings, current }: Pick<RuntimeOptions, "settings" | "c
         ready = undefined
         return swapPlan(current, appliedBy(loaded, why))
       }),
-    refuse: Effect.suspend(() => {
-      drop()
-      return refusePlan(current)
-    }),
+    refuse: (refused: Refused) =>
+      Effect.suspend(() => {
+        drop()
+        return refusePlan(current, refused)
+      }),
   }
 }
 
@@ -173,7 +175,7 @@ export const workerRuntime = (options: Omit<RuntimeOptions, "onReady">) =>
         else if (message.kind === "answer") questions.answered(message)
         else if (message.kind === "prepare") Effect.runFork(prepare(message.reload))
         else if (message.kind === "apply") Effect.runFork(apply(message.reload, message.why))
-        else if (message.kind === "refuse") Effect.runFork(refuse)
+        else if (message.kind === "refuse") Effect.runFork(refuse(message.refused))
         else resume(Effect.void)
       })
       const { worker } = cluster

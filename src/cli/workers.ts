@@ -9,12 +9,13 @@ import { fileURLToPath } from "node:url"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import { generateKey } from "../accounts/keys.ts"
+import type { Refused } from "../config/current-plan.ts"
 import { limits } from "../config/defaults.ts"
 import { letGoOf } from "../config/load.ts"
 import { embedded, hasNoKey, type Ready, type RuntimeOptions } from "../main.ts"
-import { Unusable } from "../model/errors.ts"
+import { InvalidInput, Unusable } from "../model/errors.ts"
 import { configOfAll, sumMetrics, type Readiness } from "../observe/report.ts"
-import { appliedBy, doRequests, prepareConfig, sayApplied, sayRefused, type Requests } from "./reload.ts"
+import { appliedBy, doRequests, prepareConfig, refusedBy, sayApplied, sayRefused, type Requests } from "./reload.ts"
 import {
   makeQuestions,
   numberVariable,
@@ -77,11 +78,14 @@ const reload = ({ settings, current, json, requests }: WorkersOptions, crew: Cre
       current.swap(appliedBy(loaded, why))
       sayApplied(loaded.plan, before, json)
     } else if (answer === "differ") yield* Queue.offer(requests, why)
-    else yield* Effect.logError(`revision ${revision} was refused, and ${before.revision} goes on: ${answer.failure}`)
+    else {
+      crew.refuse(refusedBy(answer, why))
+      yield* Effect.logError(`revision ${revision} was refused, and ${before.revision} goes on: ${answer.message}`)
+    }
     return { files, valid: true }
   }).pipe(
     Effect.catch((error) => {
-      crew.refuse()
+      crew.refuse(refusedBy(error, why))
       return Effect.as(sayRefused(error, before, json), { files, valid: false })
     }),
   )
@@ -105,9 +109,9 @@ interface Crew {
   /** The address, once all were ready; rejects when one of them cannot be. */
   readonly ready: Promise<string>
   /** Has all that are ready take up the config, if each of them reads this revision: `differ` when one reads another. */
-  readonly reload: (revision: string, why: string) => Promise<"done" | "differ" | { readonly failure: string }>
+  readonly reload: (revision: string, why: string) => Promise<"done" | "differ" | InvalidInput>
   /** Tells them that the newest config is wrong. */
-  readonly refuse: () => void
+  readonly refuse: (refused: Refused) => void
   readonly stop: () => Promise<void>
 }
 
@@ -262,8 +266,8 @@ const startCrew = (options: CrewOptions): Crew => {
     const answers = await Promise.all(asked.map((place) => prepare(place, number)))
     const failed = answers.find((answer) => answer !== undefined && "failure" in answer)
     if (failed !== undefined) {
-      tell(asked, { kind: "refuse" })
-      return failed as { readonly failure: string }
+      const { failure } = failed as { readonly failure: string }
+      return new InvalidInput({ subject: "the config", issues: [{ path: [], message: failure }] })
     }
     if (answers.some((answer) => answer !== undefined && "revision" in answer && answer.revision !== wanted))
       return "differ"
@@ -316,7 +320,7 @@ const startCrew = (options: CrewOptions): Crew => {
   process.on("exit", killAll)
   allReady.promise.catch(() => undefined)
   for (const place of places) start(place)
-  return { ready: allReady.promise, reload, refuse: () => tell(ready(), { kind: "refuse" }), stop }
+  return { ready: allReady.promise, reload, refuse: (refused) => tell(ready(), { kind: "refuse", refused }), stop }
 }
 
 /** Passes on whole lines, so that those of several processes do not tear each other. */

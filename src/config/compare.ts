@@ -18,11 +18,15 @@ export interface Change {
 }
 
 export interface FieldChange {
+  readonly change: "added" | "changed" | "removed"
   readonly field: string
   /** Absent: it was not there, or what it was is not kept. */
-  readonly from?: Mark
-  readonly to?: Mark
+  readonly from?: Shown
+  readonly to?: Shown
 }
+
+/** A number, `true` or `false`, a word; of a secret its name. */
+export type Shown = number | boolean | string | { readonly secret: string }
 
 /** By workspace, the JSON of the section's parts; what all share under no name. */
 export type Kept = ReadonlyMap<WorkspaceId, string>
@@ -71,10 +75,12 @@ function* changesOf(workspace: WorkspaceId, before: Parts, after: Parts): Genera
 const fieldChanges = (before: Fields, after: Fields): ReadonlyArray<FieldChange> =>
   [...new Set([...Object.keys(before), ...Object.keys(after)])].flatMap((field): ReadonlyArray<FieldChange> => {
     const [from, to] = [before[field], after[field]]
-    return from === to ? [] : [{ field, ...shownAs("from", from), ...shownAs("to", to) }]
+    const change = from === undefined ? "added" : to === undefined ? "removed" : "changed"
+    return from === to ? [] : [{ change, field, ...shownAs("from", from), ...shownAs("to", to) }]
   })
 
-const shownAs = <K extends "from" | "to">(key: K, mark: Mark | undefined): { readonly [k in K]?: Mark } =>
-  mark === undefined || (typeof mark === "string" && mark.startsWith("#"))
-    ? {}
-    : ({ [key]: mark } as { [k in K]: Mark })
+const shownAs = <K extends "from" | "to">(key: K, mark: Mark | undefined): { readonly [k in K]?: Shown } => {
+  if (mark === undefined || (typeof mark === "string" && mark.startsWith("#"))) return {}
+  const shown = typeof mark !== "string" ? mark : mark.startsWith("$") ? { secret: mark.slice(1) } : mark.slice(1)
+  return { [key]: shown } as { [k in K]: Shown }
+}

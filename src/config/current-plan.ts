@@ -15,6 +15,15 @@ export interface Applied {
   readonly by: string
 }
 
+/** A config that did not. */
+export interface Refused {
+  readonly at: number
+  /** What was to bring it into force. */
+  readonly by: string
+  /** Where it is wrong, without what stands there. */
+  readonly what: string
+}
+
 export interface CurrentPlanShape {
   readonly get: () => Plan
   /** Calls after each swap; gives back how to stop that. Absent: it is never swapped. */
@@ -30,6 +39,7 @@ export class PlanHolder implements CurrentPlanShape {
   #applied: Applied
   #refused = false
   readonly #listeners = new Set<() => void>()
+  readonly #refusals = new Set<(refused: Refused) => void>()
 
   constructor(applied: Applied) {
     this.#applied = applied
@@ -43,6 +53,12 @@ export class PlanHolder implements CurrentPlanShape {
     return () => void this.#listeners.delete(listener)
   }
 
+  /** Calls for each config that is refused. */
+  readonly listenRefused = (listener: (refused: Refused) => void): (() => void) => {
+    this.#refusals.add(listener)
+    return () => void this.#refusals.delete(listener)
+  }
+
   swap(applied: Applied): void {
     this.#applied = applied
     this.#refused = false
@@ -50,7 +66,8 @@ export class PlanHolder implements CurrentPlanShape {
   }
 
   /** The plan stays, and it is known that a newer config is wrong. */
-  refuse(): void {
+  refuse(refused: Refused): void {
     this.#refused = true
+    for (const listener of this.#refusals) listener(refused)
   }
 }

@@ -3,6 +3,8 @@
  * Sources of figures are DESIGN (measured) unless said.
  */
 
+import { reloadLimits } from "./reload-limits.ts"
+
 const kibibyte = 1024
 const mebibyte = 1024 * kibibyte
 const second = 1000
@@ -58,14 +60,7 @@ export const limits = {
   rateLimitPerMaxMs: 1 * day,
   retryAttemptsMax: 100,
   retryWaitMaxMs: 7 * day,
-  /** How long a load of the config keeps all else in the process waiting. */
-  turnMs: 10,
-  /** How often a runtime that watches its config looks at its files. */
-  configLookMs: 500,
-  /** One message of what the log knows of the config, before it is compressed; a workspace more, at the most. */
-  configPartCharacters: 512 * kibibyte,
-  /** How often a summary is read again that is being replaced meanwhile. */
-  configTries: 5,
+  ...reloadLimits,
   /** Errors shown of one config; the count is always whole. */
   issuesShown: 100,
 
@@ -358,8 +353,6 @@ export const limits = {
   workersMax: 64,
   /** How long a worker may take to say how it is, before it is said not to be ready. */
   workerAnswerMs: 2 * second,
-  /** How long a worker may take to read a changed config, before it is left as it is. */
-  workerReloadMs: 60 * second,
   /** What a worker prints of a line before it is passed on unfinished. */
   workerLineBytes: 8 * mebibyte,
   natsReconnectWaitMs: 250,

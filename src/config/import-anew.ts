@@ -1,9 +1,8 @@
 /**
  * Imports a file of the user's so that it is read from the disk, with all of the user's that it imports, however often that was done
  * before. Node keeps each module by its address and never forgets one: each load has addresses of its own, by a mark that the modules
- * of a load hand on to what they import (docs/decisions/0015). What comes from `node_modules`, and what is ours, is imported once.
- *
- * Of CommonJS, JSON alone is read anew: Node takes other files from its cache whatever their address.
+ * of a load hand on to what they import (docs/decisions/0015). CommonJS and JSON have a cache by name, which is emptied of them. What
+ * comes from `node_modules`, and what is ours, is imported once.
  */
 import { createRequire, registerHooks } from "node:module"
 import { fileURLToPath, pathToFileURL } from "node:url"
@@ -22,19 +21,20 @@ let loaded = 0
 export const importAnew = async (file: string, files: Set<string>): Promise<unknown> => {
   if (loaded === 0) registerHooks({ resolve })
   const load = `${++loaded}`
-  for (const known of Object.keys(requireCache)) {
-    if (known.endsWith(".json") && !known.includes(packages)) delete requireCache[known]
-  }
+  for (const known of required()) delete requireCache[known]
   loads.set(load, { files })
   try {
     return await import(marked(pathToFileURL(file).href, load))
   } finally {
+    for (const known of required()) files.add(known)
     // What its functions import later is marked all the same, and watched by nobody.
     loads.delete(load)
   }
 }
 
 const requireCache = createRequire(import.meta.url).cache
+/** The user's files that were required. */
+const required = () => Object.keys(requireCache).filter((known) => isUsers(pathToFileURL(known).href))
 const packages = "/node_modules/"
 /** The sources, or what was built of them. */
 const ours = ["src/", "connectors/"].map((folder) => new URL(`../../${folder}`, import.meta.url).href)

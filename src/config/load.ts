@@ -36,25 +36,47 @@ export const loadAnew = (
   Effect.gen(function* () {
     files.add(file)
     const config = yield* loadDefault(file, configExample, () => importAnew(file, files))
+    emptyAllBut(config)
+    if (isEmptied(config))
+      return yield* new InvalidInput({ subject: subjectOf(file), issues: [{ path: [], message: emptied }] })
     const checked = yield* Effect.promise(() => inTurns(checkingConfig(config, compiler)))
     const plan = yield* Effect.tapError(fitting(file, checked), () => Effect.sync(() => letGoOf(config)))
     return { plan, config: config as Config }
   })
 
 /**
- * Empties a config that is done with: Node never forgets a module, nor what it exports, and a large config is some 100 MB. What its plan
- * needs of it, the plan has.
+ * The config is done with: what its plan needs of it, the plan has. Node never forgets a module, nor what it exports, and a large config
+ * is some 100 MB: so its outer parts are emptied, once the next load shows that they are not the same objects again, out of a package
+ * that is loaded once.
  */
 export const letGoOf = (config: unknown): void => {
-  const { workspaces } = (config ?? {}) as { readonly workspaces?: unknown }
-  for (const part of [workspaces, config]) {
-    if (!isPlain(part)) continue
-    for (const key of Object.keys(part)) Reflect.deleteProperty(part, key)
-  }
+  for (const part of outerParts(config)) done.add(part)
 }
+
+const done = new Set<object>()
+const wereEmptied = new WeakSet<object>()
+
+const outerParts = (config: unknown): ReadonlyArray<object> =>
+  [config, (config as { readonly workspaces?: unknown } | undefined)?.workspaces].filter(isPlain)
 
 const isPlain = (value: unknown): value is object =>
   typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype
+
+const emptyAllBut = (config: unknown): void => {
+  const kept = outerParts(config)
+  for (const part of done) {
+    if (kept.includes(part)) continue
+    for (const key of Object.keys(part)) Reflect.deleteProperty(part, key)
+    wereEmptied.add(part)
+  }
+  done.clear()
+}
+
+const isEmptied = (config: unknown): boolean => outerParts(config).some((part) => wereEmptied.has(part))
+
+const emptied =
+  "its workspaces are an object of a package's, which was let go of when another config came into force: restart, or copy it where " +
+  "the config is made ({ ...workspaces })"
 
 /** What a file of the user's exports by default. @param example what is to be written where it exports nothing */
 export const loadDefault = (file: string, example: string, load = importOnce): Effect.Effect<unknown, InvalidInput> => {

@@ -1,6 +1,6 @@
 /**
- * A config as it is kept to be compared with another: every part by its name, with a short hash for what stands in each of its fields.
- * So it can be told what changed and where, and nothing is kept that was meant for this machine's eyes alone; of secrets the names.
+ * A config as it is kept to be compared with another: every part by its name, with what stands in each of its fields: of most a short
+ * hash. So it can be told what changed and where, and nothing is kept that was meant for this machine's eyes alone; of secrets the names.
  */
 import { hash } from "node:crypto"
 import * as Result from "effect/Result"
@@ -13,7 +13,10 @@ import { isSecretRef } from "./secrets.ts"
 export const partKinds = ["plans", "accounts", "keys", "eventTypes", "workspaces", "connections", "rules"] as const
 export type PartKind = (typeof partKinds)[number]
 
-/** What stands in a field: a number, `true` or `false` as it is, `$NAME` for a secret, otherwise `#` and a hash of it. */
+/**
+ * What stands in a field: a number, `true` or `false` as it is, `$NAME` for a secret, `'` and the text where it cannot be one, otherwise
+ * `#` and a hash of it.
+ */
 export type Mark = number | boolean | string
 export type Fields = { readonly [field: string]: Mark }
 export type Parts = { readonly [K in PartKind]?: { readonly [name: string]: Fields } }
@@ -53,11 +56,6 @@ const named = <A>(
 ): { readonly [name: string]: Fields } =>
   Object.fromEntries(Object.entries(things ?? {}).map(([name, thing]) => [name, fields(thing)]))
 
-const fieldsOf = (thing: object): Fields =>
-  Object.fromEntries(
-    Object.entries(thing).flatMap(([field, value]) => (value === undefined ? [] : [[field, markOf(value)]])),
-  )
-
 const typeFields = ({ schema, ...rest }: { readonly schema?: unknown }): Fields => {
   if (schema === undefined) return fieldsOf(rest)
   const compiled = compileSchema(schema)
@@ -65,16 +63,57 @@ const typeFields = ({ schema, ...rest }: { readonly schema?: unknown }): Fields 
 }
 
 const connectionFields = ({ connector, settings, options }: Connection): Fields => ({
-  ...fieldsOf(settings as object),
+  ...Object.fromEntries(leavesOf(settings, [], new Set())),
   ...fieldsOf(options),
-  connector: connector.name,
+  connector: `'${connector.name}`,
 })
+
+/** Texts under these names are words of the config's own, and durations: no secret, and nobody's address. */
+const open: ReadonlySet<string> = new Set([
+  ...[
+    "account",
+    "action",
+    "connection",
+    "eventTypes",
+    "on",
+    "ordering",
+    "overage",
+    "plan",
+    "scopes",
+    "tags",
+    "workspaces",
+  ],
+  ...["initial", "max", "maxWait", "per", "timeout", "wait"],
+])
+
+const fieldsOf = (thing: object): Fields => Object.fromEntries(leavesOf(thing, [], open))
+
+/** Names in a field's path, and parts of one thing that are told apart: enough for `actions.0.map` and `headers.x-token`. */
+const depthMax = 3
+const breadthMax = 16
+
+function* leavesOf(value: unknown, path: ReadonlyArray<string>, shown: ReadonlySet<string>): Generator<[string, Mark]> {
+  if (value === undefined) return
+  if (!hasParts(value) || path.length === depthMax) {
+    return yield [path.join("."), markOf(value, shown.has(path.at(-1) ?? ""))]
+  }
+  for (const [key, part] of Object.entries(value)) yield* leavesOf(part, [...path, key], shown)
+}
+
+const hasParts = (value: unknown): value is object => {
+  if (typeof value !== "object" || value === null || isSecretRef(value)) return false
+  const parts: ReadonlyArray<unknown> = Object.values(value)
+  if (parts.length === 0 || parts.length > breadthMax) return false
+  return !Array.isArray(value) || parts.every((part) => typeof part === "object" && part !== null)
+}
 
 /** Characters of a hash: enough that no change is missed. */
 const hashCharacters = 8
 
-const markOf = (value: unknown): Mark => {
+const markOf = (value: unknown, shown: boolean): Mark => {
   if (typeof value === "number" || typeof value === "boolean") return value
   if (isSecretRef(value)) return `$${value.name}`
+  if (shown && typeof value === "string") return `'${value}`
+  if (shown && Array.isArray(value)) return `'${value.join(", ")}`
   return `#${hash("sha256", JSON.stringify(value) ?? "", "base64url").slice(0, hashCharacters)}`
 }

@@ -111,6 +111,7 @@ export const delivererLayer = Layer.effectDiscard(
         // After the resolver, which was made before and listens too.
         vault.listen(({ workspace }) => mender.workspace(workspace)),
         current.listen?.(() => {
+          resolver.lookAgain()
           mender.all()
           for (const shard of shards) shard.configChanged()
         }),

@@ -8,11 +8,15 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { keptAs, type Kept } from "../config/compare.ts"
+import type { Refused } from "../config/current-plan.ts"
 import { limits } from "../config/defaults.ts"
 import { inTurns } from "../config/in-turns.ts"
 import type { Section } from "../config/summary.ts"
 import { LogUnavailable } from "../model/errors.ts"
 import type { WorkspaceId } from "../model/ids.ts"
+import type { Actor } from "../model/record.ts"
+import { version } from "../model/version.ts"
+import { writeAudit } from "./audit.ts"
 import { errorCodes, publishBatch } from "./batch.ts"
 import { Nats, reasonOf, type NatsShape } from "./connection.ts"
 import { isMissing } from "./ensure.ts"
@@ -27,6 +31,11 @@ export interface ConfigFacts {
   readonly by: string
 }
 
+/** Where a runtime is that tells something. */
+interface From {
+  readonly from: string
+}
+
 interface Head extends ConfigFacts {
   readonly parts: number
   /** The revision before, whose summary somebody may still be reading. */
@@ -37,7 +46,9 @@ export class AppliedConfig extends Context.Service<
   AppliedConfig,
   {
     /** Nothing is written when the log has it already. */
-    readonly tell: (facts: ConfigFacts, sections: () => Iterable<Section>) => Effect.Effect<void, LogUnavailable>
+    readonly tell: (facts: ConfigFacts & From, sections: () => Iterable<Section>) => Effect.Effect<void, LogUnavailable>
+    /** A config was refused, and `revision` goes on. */
+    readonly refused: (refused: Refused & From & Pick<ConfigFacts, "revision">) => Effect.Effect<void, LogUnavailable>
     /** `undefined`: none ever was. */
     readonly read: Effect.Effect<{ readonly facts: ConfigFacts; readonly kept: Kept } | undefined, LogUnavailable>
     /** How many deliveries wait for each connection of a workspace: about, as those that just ended count until they are removed. */
@@ -49,6 +60,13 @@ export class AppliedConfig extends Context.Service<
     Effect.map(Nats, (nats) =>
       AppliedConfig.of({
         tell: (facts, sections) => attempt("telling the config", () => tell(nats, facts, sections)),
+        refused: ({ revision, from, at, by, what }) =>
+          writeAudit(
+            nats,
+            actor(from),
+            { what: "config.refused", target: revision, detail: `${by}: ${what}; this one goes on` },
+            `config.refused.${from}.${at}`,
+          ),
         read: attempt("reading the config in force", () => read(nats)),
         waiting: (workspace) => attempt("counting what waits", () => waiting(nats, workspace)),
       }),
@@ -62,7 +80,13 @@ const attempt = <A>(operation: string, run: () => Promise<A>): Effect.Effect<A, 
     catch: (cause) => new LogUnavailable({ operation, reason: reasonOf(cause), stored: "unknown" }),
   })
 
-const tell = async (nats: NatsShape, facts: ConfigFacts, sections: () => Iterable<Section>): Promise<void> => {
+const actor = (from: string): Actor => ({ by: "runtime", from, agent: `Meshes/${version}` })
+
+const tell = async (
+  nats: NatsShape,
+  { from, ...facts }: ConfigFacts & From,
+  sections: () => Iterable<Section>,
+): Promise<void> => {
   let parts: ReadonlyArray<Uint8Array> | undefined
   for (;;) {
     const last = await lastHead(nats)
@@ -70,6 +94,11 @@ const tell = async (nats: NatsShape, facts: ConfigFacts, sections: () => Iterabl
     parts ??= await inTurns(partsOf(sections()))
     for (const [i, body] of parts.entries()) await store(nats, subjects.configPart(facts.revision, i), body)
     const before = last?.head.revision === facts.revision ? last.head.before : last?.head.revision
+    if (last?.head.revision !== facts.revision) {
+      const detail = before === undefined ? facts.by : `${facts.by}; was ${before}`
+      const act = { what: "config.applied", target: facts.revision, detail } as const
+      await Effect.runPromise(writeAudit(nats, actor(from), act, `config.applied.${facts.revision}.${last?.seq ?? 0}`))
+    }
     const head: Head = { ...facts, parts: parts.length, ...(before === undefined ? {} : { before }) }
     const stored = await store(nats, subjects.configHead, Buffer.from(JSON.stringify(head)), last?.seq ?? 0)
     // Somebody else told theirs at the same time; and who removes what is old may have taken ours for such.

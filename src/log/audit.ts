@@ -31,11 +31,12 @@ export class Audit extends Context.Service<
   )
 }
 
-/** For what else of the log must be told. */
+/** For what else of the log must be told. @param once a name that nothing else has: what several processes tell is told once */
 export const writeAudit = (
   nats: NatsShape,
   { by, key, from, agent }: Actor,
   { workspaces, ...act }: Act,
+  once?: string,
 ): Effect.Effect<void, LogUnavailable> =>
   Effect.gen(function* () {
     const whole: AuditRecord = {
@@ -48,7 +49,11 @@ export const writeAudit = (
       ...act,
     }
     const records = workspaces?.map((workspace): AuditRecord => ({ ...whole, workspace })) ?? [whole]
-    const message = { subject: subjects.history("operate"), body: Buffer.from(JSON.stringify(records)) }
+    const message = {
+      subject: subjects.history("operate"),
+      body: Buffer.from(JSON.stringify(records)),
+      ...(once === undefined ? {} : { headers: `Nats-Msg-Id: ${once}\r\n` }),
+    }
     const result = yield* Effect.promise(() => publishBatch(nats.nc, [message]))
     if (result._tag === "Stored") return
     const stored = result._tag === "Refused" ? "no" : "unknown"
