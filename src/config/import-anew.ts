@@ -4,6 +4,7 @@
  * of a load hand on to what they import (docs/decisions/0015). CommonJS and JSON have a cache by name, which is emptied of them. What
  * comes from `node_modules`, and what is ours, is imported once.
  */
+import { realpathSync } from "node:fs"
 import { createRequire, registerHooks } from "node:module"
 import { fileURLToPath, pathToFileURL } from "node:url"
 
@@ -24,7 +25,7 @@ export const importAnew = async (file: string, files: Set<string>): Promise<unkn
   for (const known of required()) delete requireCache[known]
   loads.set(load, { files })
   try {
-    return await import(marked(pathToFileURL(file).href, load))
+    return await import(marked(pathToFileURL(real(file)).href, load))
   } finally {
     for (const known of required()) files.add(known)
     // What its functions import later is marked all the same, and watched by nobody.
@@ -40,11 +41,26 @@ const packages = "/node_modules/"
 const ours = ["src/", "connectors/"].map((folder) => new URL(`../../${folder}`, import.meta.url).href)
 
 const resolve: NonNullable<Parameters<typeof registerHooks>[0]["resolve"]> = (specifier, context, next) => {
-  const found = next(specifier, context)
-  const load = context.parentURL?.includes(mark) === true ? new URL(context.parentURL).searchParams.get(mark) : null
-  if (load === null || !isUsers(found.url)) return found
-  loads.get(load)?.files.add(fileURLToPath(found.url))
+  const parent = context.parentURL?.includes(mark) === true ? new URL(context.parentURL) : undefined
+  const load = parent?.searchParams.get(mark)
+  if (parent === undefined || load === undefined || load === null) return next(specifier, context)
+  const files = loads.get(load)?.files
+  const path = /^(?:\.{0,2}\/|file:)/.test(specifier) ? fileURLToPath(new URL(specifier, parent)) : undefined
+  // Also one that is not there, and may come.
+  if (path !== undefined) files?.add(path)
+  const found = next(path === undefined ? specifier : pathToFileURL(real(path)).href, context)
+  if (!isUsers(found.url)) return found
+  files?.add(fileURLToPath(found.url))
   return { ...found, url: marked(found.url, load) }
+}
+
+/** Where links lead now: Node remembers for ever where they once led. */
+const real = (path: string): string => {
+  try {
+    return realpathSync(path)
+  } catch {
+    return path
+  }
 }
 
 const isUsers = (url: string): boolean =>
