@@ -14,6 +14,7 @@ import { batchedType, structuredType } from "../model/cloudevents.ts"
 import { eventIdPattern, eventTypePattern, resourcePattern, workspacePattern } from "../model/ids.ts"
 import { ConnectionsApi, IntegrationsApi, OAuthApi, SecretsApi } from "./api-connections.ts"
 import { KeysApi } from "./api-keys.ts"
+import { ReplaysApi } from "./api-replays.ts"
 import { InputErrors, jsonAs, problemAt, text, time } from "./api-parts.ts"
 
 const fields = {
@@ -186,7 +187,7 @@ const withHeaders = (spec: Record<string, any>): Record<string, any> => {
   )) {
     for (const operation of Object.values<any>(spec.paths[path])) {
       operation.security = [{ key: [] }]
-      if (operation.requestBody !== undefined) operation.requestBody.required = !path.endsWith("/pause")
+      if (operation.requestBody !== undefined) operation.requestBody.required = !/\/(?:pause|replays)$/.test(path)
     }
   }
   return { ...spec, components: { ...spec.components, securitySchemes } }
@@ -199,6 +200,7 @@ export class Api extends HttpApi.make("meshes")
   .add(SecretsApi)
   .add(IntegrationsApi)
   .add(KeysApi)
+  .add(ReplaysApi)
   .add(HealthApi)
   .annotateMerge(
     OpenApi.annotations({

@@ -24,6 +24,7 @@ import type { Audit } from "../log/audit.ts"
 import type { ConnectionStates, ConnectionSwitch } from "../log/connections.ts"
 import type { EventLog } from "../log/event-log.ts"
 import type { IssuedKeys } from "../log/issued-keys.ts"
+import type { Replays } from "../log/replays.ts"
 import { Unusable } from "../model/errors.ts"
 import type { Health } from "../observe/health.ts"
 import { ownReport, Reporting } from "../observe/report.ts"
@@ -39,6 +40,7 @@ import { makeKeys } from "./keys.ts"
 import { makeOAuth, PublicAddress } from "./oauth.ts"
 import { problem, problemResponse } from "./problem.ts"
 import { makePublisher } from "./publish.ts"
+import { makeReplays, type Replayer } from "./replays.ts"
 import { makeSecrets } from "./secrets.ts"
 
 /** How often, while the server closes, connections that have become idle are closed. */
@@ -74,6 +76,8 @@ export const ingestLayer = (options: {
   | Vault
   | Checks
   | Catalog
+  | Replays
+  | Replayer
 > =>
   Layer.effect(
     IngestAddress,
@@ -177,6 +181,16 @@ const secrets = HttpApiBuilder.group(Api, "secrets", (handlers) =>
   ),
 )
 
+const replays = HttpApiBuilder.group(Api, "replays", (handlers) =>
+  Effect.map(makeReplays, ({ begin, list, show, stop }) =>
+    handlers
+      .handleRaw("begin", ({ request, params }) => begin(request, params))
+      .handleRaw("list", ({ request, params }) => list(request, params))
+      .handleRaw("show", ({ request, params }) => show(request, params))
+      .handleRaw("stop", ({ request, params }) => stop(request, params)),
+  ),
+)
+
 const integrations = HttpApiBuilder.group(Api, "integrations", (handlers) =>
   Effect.map(makeIntegrations, ({ list, show }) =>
     handlers
@@ -217,7 +231,7 @@ const health = HttpApiBuilder.group(Api, "health", (handlers) =>
 
 const routes = Layer.mergeAll(
   HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(
-    Layer.provide([events, connections, oauth, secrets, integrations, keys, health]),
+    Layer.provide([events, connections, oauth, secrets, integrations, replays, keys, health]),
   ),
   HttpApiScalar.layer(Api, { path: "/docs", scalar: { withDefaultFonts: false } }),
 )
