@@ -243,6 +243,8 @@ export const limits = {
   /** Keys of one page of a list, when nobody says, and at the most. */
   keysListed: 100,
   keysListedMax: 1000,
+  /** How often, at the most, the audit is told that one key is used though it has expired. */
+  keyRefusedToldEveryMs: 1 * hour,
   /** What the audit keeps of the name that a caller's program gives itself. */
   agentCharacters: 200,
   /** How long a browser remembers that it may ask. Chrome keeps it for no longer. */
