@@ -31,7 +31,7 @@ import {
   WrongUse,
 } from "./output.ts"
 import { allWorkspacesFlag, filterFlags, filterOf, workspaceOf } from "./replay-filter.ts"
-import { whoAmI } from "./who.ts"
+import { whoseCommand } from "./who.ts"
 
 const flags = {
   ...filterFlags,
@@ -114,7 +114,7 @@ const stop = Command.make(
     const { json } = yield* shared
     const stopped = yield* known(id, (replays) =>
       Effect.flatMap(replays.find(id), (one) =>
-        one === undefined ? Effect.succeed(undefined) : replays.stop(one, whoAmI()),
+        one === undefined ? Effect.succeed(undefined) : replays.stop(one, whoseCommand()),
       ),
     )
     if (json) return printJson(shownReplay(stopped))
@@ -167,7 +167,7 @@ export const replay = Command.make(
         message: "say what to replay (--from, --type, --rule …: see --help), or --all; look at it first with --dry-run",
       })
     }
-    const begun = yield* withReplays((replays) => replays.begin(request, whoAmI()))
+    const begun = yield* withReplays((replays) => replays.begin(request, whoseCommand()))
     if (json) return printJson(shownReplay(begun))
     good(`${begun.id} has begun; a running runtime goes on with it`)
     note(`  how far it has come: meshes replay show ${begun.id}`)

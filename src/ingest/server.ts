@@ -20,6 +20,7 @@ import { isTagged } from "effect/Predicate"
 import { Keys } from "../accounts/keys.ts"
 import type { CurrentPlan } from "../config/current-plan.ts"
 import { limits } from "../config/defaults.ts"
+import type { Audit } from "../log/audit.ts"
 import type { ConnectionStates, ConnectionSwitch } from "../log/connections.ts"
 import type { EventLog } from "../log/event-log.ts"
 import type { IssuedKeys } from "../log/issued-keys.ts"
@@ -63,6 +64,7 @@ export const ingestLayer = (options: {
   IngestAddress,
   Unusable,
   | EventLog
+  | Audit
   | Health
   | Keys
   | IssuedKeys

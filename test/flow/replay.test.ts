@@ -16,6 +16,9 @@ let destination: Destination
 let answer: (request: Omit<Received, "status">, before: number) => number = () => 200
 
 const acmeKey = "msh_acme_operator_0123456789"
+/** One that may operate and not see what events hold, and one that may see all and not operate. */
+const blindKey = "msh_acme_blind_0123456789abc"
+const readKey = "msh_acme_reader_0123456789ab"
 
 /** @param rules of each workspace, beside those that are there from the beginning */
 const configOf = (rules = ""): string => `
@@ -29,7 +32,9 @@ const workspace = (id) => ({
     quotes: { on: "quote.made", when: { expression: "payload.number < 6" }, actions: [{ connection: "crm", map: { amount: "payload.number" } }] },
     ${rules} } })
 export default defineConfig({
-  keys: { "acme-ops": { key: secret("ACME_KEY"), scopes: ["read", "operate"], workspaces: ["acme"] } },
+  keys: { "acme-ops": { key: secret("ACME_KEY"), scopes: ["read", "payload:read", "operate"], workspaces: ["acme"] },
+    "acme-blind": { key: secret("BLIND_KEY"), scopes: ["operate"], workspaces: ["acme"] },
+    "acme-reads": { key: secret("READ_KEY"), scopes: ["read", "payload:read"], workspaces: ["acme"] } },
   workspaces: { acme: workspace("acme"), globex: workspace("globex") } } as any)`
 
 beforeAll(async () => {
@@ -38,7 +43,7 @@ beforeAll(async () => {
   runtime = await startRuntime({
     natsUrl: nats.url,
     config: configOf(),
-    env: { MESHES_LOG_LEVEL: "warn", ACME_KEY: acmeKey },
+    env: { MESHES_LOG_LEVEL: "warn", ACME_KEY: acmeKey, BLIND_KEY: blindKey, READ_KEY: readKey },
   })
 })
 
@@ -310,6 +315,37 @@ test("a workspace's key sees and begins replays of that workspace alone", async 
   }
   expect(replayed("acme-erp", id)).toEqual([])
   expect(replayed("globex-erp", id).length).toBeGreaterThan(0)
+})
+
+test("only who may operate begins and stops, what events hold is seen by who may, and the audit tells of all of it", async () => {
+  await publish(
+    "order.placed",
+    upTo(20).map((number) => ({ payload: { number: number + 60 } })),
+  )
+  await destination.until(() => at("acme-erp", "order.placed").some((one) => numberOf(one) === 77))
+  const filter = { type: "order.placed", expression: "payload.number = 77" }
+  expect((await call("POST", "", filter, readKey)).status).toBe(403)
+  const blind = await call("POST", "", { ...filter, dry_run: true }, blindKey)
+  expect(blind.body).toMatchObject({ deliveries: 1, requests: [] })
+  const seen = await call("POST", "", { ...filter, dry_run: true })
+  expect(seen.body.requests).toHaveLength(1)
+  const begun = await call("POST", "", { ...filter, rate: 1 }, blindKey)
+  const { id } = begun.body
+  expect((await call("POST", `/${id}/stop`, undefined, readKey)).status).toBe(403)
+  await over(id)
+  const slow = await begin({ rule: "orders", rate: 1 })
+  await call("POST", `/${slow}/stop`)
+  const acts = (
+    await historyOnce(nats.url, (all) => all.some(({ target, what }) => target === slow && what === "replay.stopped"))
+  )
+    .filter((record) => record.kind === "audit" && [id, slow, seen.body.requests[0].event].includes(record.target))
+    .map(({ what, by, workspace, target }) => [what, by, workspace, target])
+  expect(acts).toEqual([
+    ["payload.viewed", "key:acme-ops", "acme", seen.body.requests[0].event],
+    ["replay.started", "key:acme-blind", "acme", id],
+    ["replay.started", "key:admin", "acme", slow],
+    ["replay.stopped", "key:acme-ops", "acme", slow],
+  ])
 })
 
 test("what is wrong with a replay is told field by field, and begins nothing", async () => {
