@@ -82,8 +82,9 @@ const ReplayRecord = Schema.Struct({
   rate: Schema.Int,
   same_ids: Schema.Boolean,
   progress: Schema.Struct(counts),
-  range: Schema.Struct({ first: Schema.Int, last: Schema.Int }).annotate({
-    description: "Sequences of events in the log: what was routed when the replay was begun.",
+  range: Schema.Struct({ first: Schema.Int, last: Schema.Int, at: Schema.Int }).annotate({
+    description:
+      "Sequences of events in the log: what was routed when the replay was begun, and the last one that it came to.",
   }),
 }).annotate({ identifier: "Replay" })
 

@@ -217,8 +217,8 @@ const withProgress = Effect.fnUntraced(function* (nats: NatsShape, replay: Repla
 })
 
 /** What the record says once the checkpoint says that. */
-const ended = (replay: Replay, { progress, ended: end }: ReplayCheckpoint): Replay =>
-  end === undefined ? { ...replay, progress } : { ...replay, progress, state: stateOf(end), ended: end }
+const ended = (replay: Replay, { seq: at, progress, ended: end }: ReplayCheckpoint): Replay =>
+  end === undefined ? { ...replay, progress, at } : { ...replay, progress, at, state: stateOf(end), ended: end }
 
 const stop = Effect.fnUntraced(function* (nats: NatsShape, replay: Replay, actor: Actor, reason?: string) {
   const end: ReplayEnd = { at: Date.now(), by: actor.by, ...(reason === undefined ? {} : { reason }) }

@@ -265,22 +265,30 @@ test("a replay that is stopped makes nothing more, and says how far it came", as
   // It stays so through a restart, and is not gone on with.
   await runtime.kill("SIGKILL")
   await runtime.start()
-  const shown = JSON.parse((await runtime.meshes("replay", "show", id, "--json")).stdout)
-  expect(shown).toMatchObject({ state: "stopped", progress: { deliveries } })
+  const told = await runtime.meshes("replay", "show", id, "--follow", "--json")
+  const shown = JSON.parse(told.stdout)
+  expect([told.status, shown]).toMatchObject([1, { state: "stopped", progress: { deliveries } }])
   expect((await call("POST", `/${id}/stop`)).body).toEqual(shown)
   expect(new Set(replayed("acme-crm", id).map(numberOf)).size).toBe(deliveries)
 })
 
-test("a replay keeps to its rate", async () => {
+test("a replay keeps to its rate, and shows how far it has come", async () => {
   await publish(
     "rated.one",
     upTo(120).map((number) => ({ payload: { number } })),
   )
   const begun = performance.now()
   const id = await begin({ rule: "rated", rate: 40 })
+  const following = runtime.meshes("replay", "show", id, "--follow")
   await destination.until(() => replayed("acme-crm", id).length >= 120)
   // The first few go at once; a machine that is slow only makes it longer.
   expect(performance.now() - begun).toBeGreaterThan(((120 - 10) / 40) * 1000 * 0.9)
+  const { status, stdout, stderr } = await following
+  expect([status, stdout, stderr]).toEqual([
+    0,
+    expect.stringMatching(/120 made.*0 skipped/),
+    expect.stringContaining(" % of the log"),
+  ])
 })
 
 test("a replay is over what its filter leaves, by every field of it", async () => {
