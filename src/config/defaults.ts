@@ -144,6 +144,8 @@ export const limits = {
   /** Differences shown of one request, and characters of a value in one. */
   differencesShown: 10,
   differenceCharacters: 200,
+  /** How often a command that follows a replay looks at it. */
+  replayFollowMs: second,
   /** Replays that a list shows at the most. */
   replaysListedMax: 500,
   /** The body of a request that begins one. */
