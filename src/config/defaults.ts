@@ -270,6 +270,25 @@ export const limits = {
   /** Lines of a list when nobody says. */
   linesListed: 50,
 
+  // ── the projection of the history ──
+  /** Messages read ahead of it; one holds up to `historyMessageCharacters`. */
+  historyPrefetch: 256,
+  /** Messages are gathered for this long, and projected together: how far lists may be behind. */
+  historyGatherMs: 100,
+  /** Names (types, rules, connections) whose keys are remembered while projecting. */
+  historyNamesRemembered: 100_000,
+  /** What SQLite keeps of the file in memory, for each who reads or writes it. */
+  historyCacheKibibytes: 32 * 1024,
+  /** How long it waits for whoever has the file at the moment. */
+  historyBusyMs: 5 * second,
+  /** Rows that a page of a list looks at, at the most, where no index knows all that was asked: tens of milliseconds. */
+  historyLookedAt: 5000,
+  /** Events of one id that are looked at: ids may be used again. */
+  historySameId: 100,
+  /** Records of a page, when nobody says and at the most. */
+  pageRecordsDefault: 50,
+  pageRecords: 200,
+
   // ── supervision ──
   /** How long a loop waits for work before it makes sure that there is none. */
   idleCheckMs: 2 * second,
