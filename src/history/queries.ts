@@ -43,7 +43,8 @@ export interface Queries {
   readonly event: (workspace: string, id: string) => EventWhole | undefined
   readonly deliveries: (filter: DeliveryFilter) => Page<DeliveryView>
   readonly delivery: (workspace: string, id: string) => DeliveryWhole | undefined
-  readonly checkpoint: () => Checkpoint
+  /** `log`: which log all of this is of. */
+  readonly checkpoint: () => Checkpoint & { readonly log: string }
 }
 
 /** A name that nothing in the projection has. */
@@ -187,7 +188,7 @@ export const makeQueries = (db: DatabaseSync): Queries => {
   const deliveryAt = db.prepare("SELECT * FROM deliveries WHERE created = ? AND tie = ?")
   const attemptsOf = db.prepare("SELECT * FROM attempts WHERE created = ? AND tie = ? ORDER BY at, attempt")
   const revivalsOf = db.prepare("SELECT at, who FROM revivals WHERE created = ? AND tie = ? ORDER BY at")
-  const checkpoint = db.prepare("SELECT seq, time FROM checkpoint")
+  const checkpoint = db.prepare("SELECT log, seq, time FROM checkpoint")
 
   return {
     events: (filter) => page(eventsOf(filter), eventView),
@@ -219,8 +220,8 @@ export const makeQueries = (db: DatabaseSync): Queries => {
       }
     },
     checkpoint: () => {
-      const { seq, time } = checkpoint.get()!
-      return { seq: Number(seq), time: Number(time) }
+      const { log, seq, time } = checkpoint.get()!
+      return { log: String(log), seq: Number(seq), time: Number(time) }
     },
   }
 }
