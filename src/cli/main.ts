@@ -19,11 +19,14 @@ import { dev } from "./dev.ts"
 import { doctor } from "./doctor.ts"
 import { explain } from "./explain.ts"
 import { init } from "./init.ts"
+import { keys } from "./keys.ts"
 import { bad } from "./output.ts"
 import { publish } from "./publish.ts"
+import { replay } from "./replay.ts"
 import { secrets } from "./secrets.ts"
 import { start } from "./start.ts"
 import { tail } from "./tail.ts"
+import { test } from "./test.ts"
 import { validate } from "./validate.ts"
 
 const commands = root.pipe(
@@ -32,14 +35,17 @@ const commands = root.pipe(
     init,
     validate,
     explain,
+    test,
     start,
     dev,
     publish,
     tail,
     deliveries,
     dead,
+    replay,
     connections,
     secrets,
+    keys,
     doctor,
   ]),
 )

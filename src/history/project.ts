@@ -113,6 +113,7 @@ export const makeProjector = (db: DatabaseSync): Projector => {
       http_status: null,
       message: null,
       revived_at: null,
+      replay: null,
     }
     deliveries.set(id, { row, stored: stored?.status })
     return row
@@ -120,12 +121,14 @@ export const makeProjector = (db: DatabaseSync): Projector => {
 
   const routed = (record: EventRouted): void => {
     const event = eventOf(record)
-    event.revision = nameKey(record.revision)
-    const { at, workspace, type } = record
+    const { at, workspace, type, replay } = record
+    // A replay goes by the config of its own time.
+    if (replay === undefined || event.revision === null) event.revision = nameKey(record.revision)
     for (const { id, rule, action, connection } of record.deliveries) {
       const row = deliveryOf(id, { at, event: record.event, workspace, connection })
       if (row.event_seq !== null) continue
       Object.assign(row, { event_at: at, event_seq: record.seq, type: nameKey(type), rule: nameKey(rule), action })
+      if (replay !== undefined) row.replay = nameKey(replay)
       event[statuses[row.status]!]++
     }
   }

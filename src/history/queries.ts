@@ -35,6 +35,7 @@ export interface DeliveryFilter extends Paged {
   readonly rule?: string | undefined
   readonly event?: string | undefined
   readonly outcome?: OutcomeKind | undefined
+  readonly replay?: string | undefined
 }
 
 export interface Queries {
@@ -96,6 +97,7 @@ export const makeQueries = (db: DatabaseSync): Queries => {
     status: statuses[row.status]!,
     created: row.created,
     attempts: row.attempts,
+    ...(row.replay === null ? {} : { replay: nameOf(row.replay) }),
     ...(row.next === null || statuses[row.status] !== "retrying" ? {} : { next: row.next }),
     ...(row.last_at === null
       ? {}
@@ -153,12 +155,14 @@ export const makeQueries = (db: DatabaseSync): Queries => {
     rule,
     event,
     outcome,
+    replay,
     ...rest
   }: DeliveryFilter): Walk => {
     const place = { workspace: keyOf(workspace) }
     const also: Array<Walk["also"][number]> = [["type IS NOT NULL"]]
     if (rule !== undefined) also.push(["rule = ?", keyOf(rule)])
     if (outcome !== undefined) also.push(["outcome = ?", outcomeKinds.indexOf(outcome)])
+    if (replay !== undefined) also.push(["replay = ?", keyOf(replay)])
     let ways: ReadonlyArray<Way>
     if (event !== undefined) {
       ways = placesOf(workspace, event).map(([at, seq]) => ({

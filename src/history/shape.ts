@@ -23,7 +23,7 @@ const tables = {
   deliveries: `created INTEGER NOT NULL, tie INTEGER NOT NULL, id TEXT NOT NULL, workspace INTEGER NOT NULL,
     event TEXT NOT NULL, event_at INTEGER, event_seq INTEGER, type INTEGER, rule INTEGER, action INTEGER,
     connection INTEGER NOT NULL, status INTEGER NOT NULL, attempts INTEGER NOT NULL, last_at INTEGER, last_status INTEGER,
-    next INTEGER, outcome INTEGER, http_status INTEGER, message TEXT, revived_at INTEGER, PRIMARY KEY (created, tie)`,
+    next INTEGER, outcome INTEGER, http_status INTEGER, message TEXT, revived_at INTEGER, replay INTEGER, PRIMARY KEY (created, tie)`,
   attempts: `created INTEGER NOT NULL, tie INTEGER NOT NULL, at INTEGER NOT NULL, attempt INTEGER NOT NULL,
     status INTEGER NOT NULL, outcome INTEGER NOT NULL, http_status INTEGER, duration_ms REAL NOT NULL, next INTEGER,
     message TEXT, revision INTEGER, seq INTEGER NOT NULL, PRIMARY KEY (created, tie, at, attempt)`,

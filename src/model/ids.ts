@@ -5,11 +5,14 @@
  * specification), so a reader can find the part of the log that an id belongs to from the id alone.
  */
 import { hash, randomBytes } from "node:crypto"
+import { alphabet, randomPart, timePart } from "./time-id.ts"
 
 /** `evt_…` when made by us; any 1 to 128 characters of `A-Za-z0-9._:-` when given by the publisher. */
 export type EventId = string
 /** `dlv_…`: made from the event, the rule and the action, so the same decision always gets the same id. */
 export type DeliveryId = string
+/** `key_…`: of an API key that was made while the runtime ran; it says nothing of the key. */
+export type KeyId = string
 /** `^[a-z0-9][a-z0-9_-]{0,62}$` */
 export type WorkspaceId = string
 /** Dot-separated tokens of `A-Za-z0-9_-`, at most 128 characters. */
@@ -23,37 +26,14 @@ export const resourcePattern = /^[A-Za-z0-9._:-]{1,64}$/
 /** Names of connections and rules: they become subject tokens and metric labels. */
 export const namePattern = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/
 
-const alphabet = "0123456789abcdefghjkmnpqrstvwxyz"
-
-const timePart = (ms: number): string => {
-  let out = ""
-  let rest = ms
-  for (let i = 0; i < 10; i++) {
-    out = alphabet[rest % 32]! + out
-    rest = Math.floor(rest / 32)
-  }
-  return out
-}
-
-/** 10 bytes as 16 characters, 5 bits each. */
-const randomPart = (bytes: Uint8Array): string => {
-  let out = ""
-  let bits = 0
-  let value = 0
-  for (let i = 0; i < 10; i++) {
-    value = ((value << 8) | bytes[i]!) & 0xfff
-    bits += 8
-    while (bits >= 5) {
-      bits -= 5
-      out += alphabet[(value >> bits) & 31]!
-    }
-  }
-  return out
-}
-
 let pool = new Uint8Array(0)
 let poolAt = 0
 const poolBytes = 1280
+
+/** The id of a new replay. */
+export const makeReplayId = (now: number): string => `rpl_${timePart(now)}${randomPart(randomBytes(10))}`
+
+export const replayIdPattern = /^rpl_[0-9a-hjkmnp-tv-z]{26}$/
 
 /** A new event id, ordered by `now` (milliseconds since 1970). */
 export const makeEventId = (now: number): EventId => {
@@ -65,6 +45,9 @@ export const makeEventId = (now: number): EventId => {
   poolAt += 10
   return `evt_${timePart(now)}${randomPart(bytes)}`
 }
+
+/** A new key's id, ordered by `now` (milliseconds since 1970). */
+export const makeKeyId = (now: number): KeyId => `key_${timePart(now)}${randomPart(randomBytes(10))}`
 
 /**
  * The id of an event that was published under an idempotency key and without an id: the same for every repeat.
@@ -104,6 +87,15 @@ export const makeDeliveryId = (
   const digest = hash("sha256", `${sequence}/${event}/${rule}/${action}`, "buffer")
   return `dlv_${timePart(stored)}${randomPart(digest)}`
 }
+
+/**
+ * The id of a delivery that a replay makes: a function of both, so that a replay that is gone on with cannot make a second one.
+ *
+ * @param created when the replay was begun, in milliseconds
+ * @param original what the delivery's id was, or would have been
+ */
+export const makeReplayedId = (replay: string, created: number, original: DeliveryId): DeliveryId =>
+  `dlv_${timePart(created)}${randomPart(hash("sha256", `${replay}/${original}`, "buffer"))}`
 
 /** Orders all deliveries of a connection. */
 export const wholeConnection = "all"
