@@ -102,7 +102,8 @@ const eventsPlainly = (messages: ReadonlyArray<ProjectedMessage>, states: Readon
     const counts = Object.fromEntries(statuses.map((status) => [status, 0])) as { [S in Status]: number }
     for (const id of deliveries) counts[states.get(id)!]++
     const { seq, at, event: id, type, workspace, resource, resource_id } = facts
-    return { seq, at, id, type, workspace, resource, resource_id, status: statusOfEvent(counts), deliveries: counts }
+    const about = resource === undefined ? {} : { resource, resource_id }
+    return { seq, at, id, type, workspace, ...about, status: statusOfEvent(counts), deliveries: counts }
   })
 }
 
