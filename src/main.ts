@@ -5,6 +5,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
+import * as Semaphore from "effect/Semaphore"
 import { generateKey, Keys } from "./accounts/keys.ts"
 import { CurrentPlan } from "./config/current-plan.ts"
 import { limits } from "./config/defaults.ts"
@@ -18,21 +19,29 @@ import { Exchanges, type Attempt } from "./deliver/exchange.ts"
 import { makeHttpSender } from "./deliver/http.ts"
 import { Checks } from "./ingest/checks.ts"
 import { Catalog } from "./ingest/integrations.ts"
+import { Replayer } from "./ingest/replays.ts"
 import { IngestAddress, ingestLayer } from "./ingest/server.ts"
+import { Audit } from "./log/audit.ts"
 import { ConnectionStates, ConnectionSwitch } from "./log/connections.ts"
 import { Nats } from "./log/connection.ts"
 import { NatsElsewhere } from "./log/elsewhere.ts"
 import { embeddedServer } from "./log/embedded.ts"
 import { ensureTopology } from "./log/ensure.ts"
 import { EventLog } from "./log/event-log.ts"
+import { IssuedKeys } from "./log/issued-keys.ts"
 import { LaneLogs } from "./log/lane-log.ts"
 import { Leases } from "./log/leases.ts"
 import { Partitions } from "./log/partition.ts"
+import { Past } from "./log/past.ts"
+import { Replays } from "./log/replays.ts"
 import { Work } from "./log/work.ts"
 import type { Connection } from "./model/connector.ts"
 import type { Unusable } from "./model/errors.ts"
 import type { Outcome } from "./model/outcome.ts"
 import { Health } from "./observe/health.ts"
+import { replayLayer } from "./replay/engine.ts"
+import { previewReplay } from "./replay/preview.ts"
+import { checkReplay } from "./replay/request.ts"
 import { routerLayer } from "./route/router.ts"
 import { Consent } from "./secrets/consent.ts"
 import { SettingsResolver } from "./secrets/settings-resolver.ts"
@@ -70,15 +79,18 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
       const { settings, plan } = options
       const url = settings.natsUrl ?? (yield* embedded(options)).url
       const generated = settings.adminKey === undefined && options.keys.length === 0 ? generateKey() : undefined
-      const stages = Layer.mergeAll(routerLayer, delivererLayer, ingestLayer(settings)).pipe(
-        Layer.provideMerge(Layer.merge(checksLayer, catalogLayer)),
+      const stages = Layer.mergeAll(routerLayer, delivererLayer, replayLayer, ingestLayer(settings)).pipe(
+        Layer.provideMerge(Layer.mergeAll(checksLayer, catalogLayer, replayerLayer(options.env))),
         Layer.provideMerge(Exchanges.layer),
         Layer.provideMerge(credentialsLayer),
         Layer.provideMerge(oauthLayer),
         Layer.provideMerge(Layer.mergeAll(Committer.layer, SettingsResolver.layer(options.env))),
+        Layer.provideMerge(Keys.layer({ adminKey: settings.adminKey ?? generated, keys: options.keys })),
         Layer.provideMerge(
           Layer.mergeAll(
             EventLog.layer,
+            Audit.layer,
+            IssuedKeys.layer,
             Partitions.layer,
             Work.layer,
             LaneLogs.layer,
@@ -86,13 +98,13 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
             ConnectionStates.layer,
             ConnectionSwitch.layer,
             NatsElsewhere.layer,
+            Replays.layer.pipe(Layer.provideMerge(Past.layer)),
             Vault.layer(keyRingOf(settings.secretKeys)),
           ),
         ),
         // The streams are there before any stage begins.
         Layer.provideMerge(Layer.effectDiscard(ensureTopology)),
         Layer.provideMerge(Nats.layer(url)),
-        Layer.provideMerge(Keys.layer({ adminKey: settings.adminKey ?? generated, keys: options.keys })),
         Layer.provideMerge(
           Layer.mergeAll(
             Health.layer,
@@ -141,6 +153,25 @@ const checksLayer = Layer.effect(
     })
   }),
 )
+
+/** Replays are understood and shown as events are routed and sent. */
+const replayerLayer = (env: NodeJS.ProcessEnv) =>
+  Layer.effect(
+    Replayer,
+    Effect.gen(function* () {
+      const past = yield* Past
+      const current = yield* CurrentPlan
+      const turns = yield* Semaphore.make(limits.previewsRunning)
+      return Replayer.of({
+        check: (value, workspace) => checkReplay(value, [current.get()], workspace, Date.now()),
+        preview: (request, requests) =>
+          previewReplay(request, { plan: current.get(), env, requests, events: limits.previewEvents }).pipe(
+            Effect.provideService(Past, past),
+            Semaphore.withPermit(turns),
+          ),
+      })
+    }),
+  )
 
 const catalogLayer = Layer.succeed(Catalog, {
   connectors: async () =>

@@ -13,7 +13,9 @@ import { loadSettings, type LogLevel, type Settings, type SettingsFlags } from "
 import { Nats } from "../log/connection.ts"
 import { ConnectionSwitch } from "../log/connections.ts"
 import { ensureTopology } from "../log/ensure.ts"
+import { Past } from "../log/past.ts"
 import { LogReader } from "../log/reader.ts"
+import { Replays } from "../log/replays.ts"
 import { Unusable } from "../model/errors.ts"
 import { Health } from "../observe/health.ts"
 import { SettingsResolver } from "../secrets/settings-resolver.ts"
@@ -60,7 +62,11 @@ export const withLog = <A, E, R>(settings: Settings, use: Effect.Effect<A, E, R>
     })
     return yield* use.pipe(
       Effect.provide(
-        Layer.mergeAll(LogReader.layer, ConnectionSwitch.layer).pipe(Layer.provideMerge(Nats.layer(url, 0))),
+        Layer.mergeAll(
+          LogReader.layer,
+          ConnectionSwitch.layer,
+          Replays.layer.pipe(Layer.provideMerge(Past.layer)),
+        ).pipe(Layer.provideMerge(Nats.layer(url, 0))),
       ),
       Effect.scoped,
     )

@@ -19,8 +19,10 @@ import { dev } from "./dev.ts"
 import { doctor } from "./doctor.ts"
 import { explain } from "./explain.ts"
 import { init } from "./init.ts"
+import { keys } from "./keys.ts"
 import { bad } from "./output.ts"
 import { publish } from "./publish.ts"
+import { replay } from "./replay.ts"
 import { secrets } from "./secrets.ts"
 import { start } from "./start.ts"
 import { tail } from "./tail.ts"
@@ -40,8 +42,10 @@ const commands = root.pipe(
     tail,
     deliveries,
     dead,
+    replay,
     connections,
     secrets,
+    keys,
     doctor,
   ]),
 )

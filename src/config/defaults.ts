@@ -108,6 +108,49 @@ export const limits = {
   /** Conditions of one event that failed, recorded with their reasons. */
   ruleFailuresRecorded: 50,
 
+  // ── replays ──
+  /** How long what became of a replay is remembered. */
+  replaysMaxAgeMs: 30 * day,
+  /** Deliveries that a replay makes each second when nobody says. */
+  replayRate: 100,
+  replayRateMax: 10_000,
+  /** Replays of one workspace under way at once; its others wait for their turn. */
+  replaysRunning: 4,
+  /** Those of one workspace that are not over; more are refused. */
+  replaysPerWorkspace: 20,
+  /** Events read at once. */
+  replayPageEvents: 200,
+  /** Deliveries in one commit: their records must fit its checkpoint. */
+  replayCommit: 200,
+  /** How often a replay that finds nothing to send says how far it has come. */
+  replayCheckpointMs: 2 * second,
+  /** How often it is tried to stop a replay that goes on meanwhile. */
+  replayStopTries: 50,
+  /** Deliveries of which a replay remembers what became of them, when it chooses by that. */
+  replayKnown: 1_000_000,
+  /** Events that a preview over HTTP looks at. */
+  previewEvents: 50_000,
+  /** Previews at once in one process. */
+  previewsRunning: 2,
+  /** Requests that a preview shows when nobody says, and at the most. */
+  previewRequests: 3,
+  previewRequestsMax: 50,
+  /** Events that a backtest compares. */
+  backtestEvents: 200_000,
+  /** Actions that a backtest tells of for each kind of difference, the most frequent first; examples of each when nobody says. */
+  backtestActions: 100,
+  backtestExamples: 3,
+  backtestExamplesMax: 50,
+  /** Differences shown of one request, and characters of a value in one. */
+  differencesShown: 10,
+  differenceCharacters: 200,
+  /** Replays that a list shows at the most. */
+  replaysListedMax: 500,
+  /** The body of a request that begins one. */
+  replayBodyBytes: 64 * kibibyte,
+  /** Patterns of event types. */
+  replayTypes: 100,
+
   // ── delivering ──
   /** Fixed when the streams are made: a connection belongs to one shard. */
   shards: 16,
@@ -180,6 +223,30 @@ export const limits = {
   pauseReasonCharacters: 200,
   /** The body of a request that pauses one. */
   pauseBodyBytes: 4 * kibibyte,
+
+  // ── keys ──
+  /** Keys that are kept in the log; and those of them that name one workspace. */
+  keys: 100_000,
+  keysPerWorkspace: 1000,
+  /** Workspaces that one of them names. */
+  keyWorkspaces: 100,
+  /** Origins, and patterns of event types, of one key. */
+  keyOrigins: 50,
+  keyEventTypes: 100,
+  /** A request that makes one. */
+  keyBodyBytes: 64 * kibibyte,
+  /** How long the log remembers that a key was revoked: longer than a watch can be interrupted and go on. */
+  keyRevokedMs: 1 * hour,
+  /** How often a replica tells the others when keys were used last, and how long that is remembered. */
+  keyUsesEveryMs: 60 * second,
+  keyUsesKeptMs: 365 * day,
+  /** Keys of one page of a list, when nobody says, and at the most. */
+  keysListed: 100,
+  keysListedMax: 1000,
+  /** What the audit keeps of the name that a caller's program gives itself. */
+  agentCharacters: 200,
+  /** How long a browser remembers that it may ask. Chrome keeps it for no longer. */
+  preflightMs: 2 * hour,
 
   // ── secrets ──
   /** One secret, in bytes of UTF-8. */

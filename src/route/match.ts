@@ -1,12 +1,14 @@
 /**
- * Which rules want an event. Rules are looked up by workspace and type, so that the cost of an event follows the rules that may match
- * it and not all rules; what a type's rules are is worked out once and remembered.
+ * Which rules want an event, and which deliveries that makes. Rules are looked up by workspace and type, so that the cost of an event
+ * follows the rules that may match it and not all rules; what a type's rules are is worked out once and remembered.
  */
 import { limits } from "../config/defaults.ts"
 import type { ActionPlan, Plan, RulePlan, WorkspacePlan } from "../config/plan.ts"
 import type { Event } from "../model/event.ts"
-import { isOwnType } from "../model/connection-state.ts"
+import { isAbout } from "../model/connection-state.ts"
 import type { EventType, WorkspaceId } from "../model/ids.ts"
+import { matchesType } from "../model/type-pattern.ts"
+import { orderOf } from "./order.ts"
 
 /** A rule that may match, with its actions in the order that their deliveries are made in. */
 export interface Candidate {
@@ -16,6 +18,22 @@ export interface Candidate {
     /** Orders all deliveries of an event: `<rule>/<action>`. */
     readonly key: string
   }>
+}
+
+/** An action that an event is to be sent by. */
+export interface Wanted {
+  readonly rule: string
+  readonly action: ActionPlan
+  /** As `Candidate` has it. */
+  readonly key: string
+  /** What its delivery keeps its order by (`order.ts`). */
+  readonly order?: string
+}
+
+/** What could not be evaluated, bounded; the rule then did not match, or the delivery keeps no order. */
+export interface Failure {
+  readonly rule: string
+  readonly reason: string
 }
 
 /** What one rule says to one event. */
@@ -51,6 +69,44 @@ export const makeRuleIndex = (plan: Plan): RuleIndex => {
   }
 }
 
+/**
+ * All that an event is to be sent by, in the order of their keys.
+ *
+ * @param after those up to this key are left out
+ */
+export const wantedBy = async (
+  index: RuleIndex,
+  workspace: WorkspacePlan,
+  event: Event,
+  after?: string,
+): Promise<{ readonly wanted: ReadonlyArray<Wanted>; readonly failures: ReadonlyArray<Failure> }> => {
+  const wanted: Array<Wanted> = []
+  const failures: Array<Failure> = []
+  const fail = (rule: string, reason: string) => {
+    if (failures.length < limits.ruleFailuresRecorded) {
+      failures.push({ rule, reason: reason.slice(0, limits.messageCharacters) })
+    }
+  }
+  for (const { rule, actions } of index.candidates(workspace, event.type)) {
+    const judged = judge(workspace, rule, event)
+    const verdict = judged instanceof Promise ? await judged : judged
+    if (!verdict.matched) {
+      if (verdict.failed) fail(rule.id, verdict.because)
+      continue
+    }
+    for (const { plan, key } of actions) {
+      if (after !== undefined && key <= after) continue
+      // News of a connection is not sent over it: it would only wait for what it tells of.
+      if (isAbout(event.type, event.resource_id, plan.connection)) continue
+      const asked = orderOf(workspace, plan.connection, event)
+      const { token, failure } = asked instanceof Promise ? await asked : asked
+      if (failure !== undefined) fail(rule.id, failure)
+      wanted.push({ rule: rule.id, action: plan, key, ...(token === undefined ? {} : { order: token }) })
+    }
+  }
+  return { wanted, failures }
+}
+
 const candidatesFor = (workspace: WorkspacePlan, type: EventType): ReadonlyArray<Candidate> =>
   workspace.rules
     .filter((rule) => rule.on.some((pattern) => matchesType(pattern, type)))
@@ -59,20 +115,6 @@ const candidatesFor = (workspace: WorkspacePlan, type: EventType): ReadonlyArray
       actions: rule.actions.map((plan) => ({ plan, key: `${rule.id}/${String(plan.index).padStart(3, "0")}` })),
     }))
     .toSorted((a, b) => (`${a.rule.id}/` < `${b.rule.id}/` ? -1 : 1))
-
-/** `*` stands for one token, `>` at the end for one or more. The runtime's own types are meant only where `meshes` is named. */
-export const matchesType = (pattern: string, type: EventType): boolean => {
-  if (isOwnType(type) && !isOwnType(pattern)) return false
-  if (pattern === type || pattern === ">") return true
-  if (!pattern.includes("*") && !pattern.endsWith(">")) return false
-  const wanted = pattern.split(".")
-  const tokens = type.split(".")
-  for (let i = 0; i < wanted.length; i++) {
-    if (wanted[i] === ">") return tokens.length > i
-    if (i >= tokens.length || (wanted[i] !== "*" && wanted[i] !== tokens[i])) return false
-  }
-  return wanted.length === tokens.length
-}
 
 const matched: Verdict = { matched: true }
 const not = (because: string, failed = false): Verdict => ({ matched: false, because, failed })

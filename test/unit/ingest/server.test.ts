@@ -10,6 +10,7 @@ import { Unusable } from "../../../src/model/errors.ts"
 import { Health } from "../../../src/observe/health.ts"
 import { makeMemoryCircuits } from "./memory-circuits.ts"
 import { noVendors } from "./no-vendors.ts"
+import { makeMemoryKeys } from "./memory-keys.ts"
 import { makeMemoryLog } from "./memory-log.ts"
 import { makeMemoryVault } from "./memory-vault.ts"
 import { planOf, serve } from "./served.ts"
@@ -76,12 +77,17 @@ describe("the HTTP server", () => {
         "/api/v1/workspaces/{workspace}/connections/{connection}/authorize",
         "/api/v1/workspaces/{workspace}/connections/{connection}/test",
         "/api/v1/workspaces/{workspace}/connections/{connection}/lists/{list}",
+        "/api/v1/workspaces/{workspace}/replays",
+        "/api/v1/workspaces/{workspace}/replays/{replay}",
+        "/api/v1/workspaces/{workspace}/replays/{replay}/stop",
         "/api/v1/integrations",
         "/api/v1/integrations/{connector}",
         "/oauth/begin",
         "/oauth/callback",
         "/api/v1/workspaces/{workspace}/secrets",
         "/api/v1/workspaces/{workspace}/secrets/{name}",
+        "/api/v1/keys",
+        "/api/v1/keys/{id}",
         "/healthz",
         "/readyz",
         "/metrics",
@@ -148,7 +154,9 @@ describe("the HTTP server", () => {
         makeMemoryVault().layer,
         Health.layer,
         Keys.layer({ keys: [] }),
-      ).pipe(Layer.provideMerge(Layer.succeed(CurrentPlan, { get: () => planOf([]) })))
+      ).pipe(
+        Layer.provideMerge(Layer.merge(makeMemoryKeys().layer, Layer.succeed(CurrentPlan, { get: () => planOf([]) }))),
+      )
       const error = yield* Effect.flip(
         Layer.build(ingestLayer({ host: "127.0.0.1", port }).pipe(Layer.provide(services))),
       )
