@@ -10,9 +10,11 @@ import { makeStoredEventId, timeOfId } from "../model/ids.ts"
 import { outcomeKinds } from "../model/outcome.ts"
 import type { DeliveryAttempted, DeliveryRevived, EventRouted, HistoryRecord } from "../model/record.ts"
 import { statuses, statusOfEvent, statusOfState, type Status } from "../model/status.ts"
+import { counts } from "../model/usage.ts"
 import { recordsIn } from "./records.ts"
 import { deliveryColumns, eventColumns, type Counts, type DeliveryRow, type EventRow } from "./rows.ts"
 import { tieOf } from "./shape.ts"
+import { makeUsageCounter } from "./usage.ts"
 
 export interface Checkpoint {
   /** The last message of `HISTORY` that is projected; 0: none. */
@@ -62,6 +64,8 @@ export const makeProjector = (db: DatabaseSync): Projector => {
     return key
   }
 
+  const usage = makeUsageCounter(db)
+
   const eventOf = (facts: EventFacts): EventRow => {
     const known = events.get(facts.seq)
     if (known !== undefined) return known.row
@@ -80,6 +84,9 @@ export const makeProjector = (db: DatabaseSync): Projector => {
       ...noCounts,
     }
     events.set(facts.seq, { row, stored: stored?.status })
+    // A replay of what was removed for its age was counted when it was there.
+    if (stored === undefined && facts.replay === undefined && counts(facts.type))
+      usage.count("events", row.workspace, row.at)
     return row
   }
 
@@ -124,6 +131,7 @@ export const makeProjector = (db: DatabaseSync): Projector => {
       if (row.event_seq !== null) continue
       Object.assign(row, { event_at: at, event_seq: record.seq, type: nameKey(type), rule: nameKey(rule), action })
       event[statuses[row.status]!]++
+      usage.count("deliveries", row.workspace, row.created)
     }
   }
 
@@ -156,6 +164,7 @@ export const makeProjector = (db: DatabaseSync): Projector => {
     )
     if (added.changes === 0) return
     row.attempts++
+    usage.count("attempts", row.workspace, at)
     if (row.last_at !== null && at < row.last_at) return
     Object.assign(row, { last_at: at, last_status: status, next, outcome, http_status: http, message })
     settle(row)
@@ -222,6 +231,7 @@ export const makeProjector = (db: DatabaseSync): Projector => {
       if (stored === undefined) sql.addEvent.run(...eventColumns.map((name) => row[name]))
       else sql.changeEvent.run(...eventColumns.map((name) => row[name]), row.at, row.seq)
     }
+    usage.write()
     deliveries.clear()
     events.clear()
   }
@@ -257,6 +267,7 @@ interface EventFacts {
   readonly event?: string
   readonly resource?: string
   readonly resource_id?: string
+  readonly replay?: string
 }
 
 interface DeliveryFacts {
