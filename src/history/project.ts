@@ -10,9 +10,11 @@ import { makeStoredEventId, timeOfId } from "../model/ids.ts"
 import { outcomeKinds } from "../model/outcome.ts"
 import type { DeliveryAttempted, DeliveryRevived, EventRouted, HistoryRecord } from "../model/record.ts"
 import { statuses, statusOfEvent, statusOfState, type Status } from "../model/status.ts"
+import { counts } from "../model/usage.ts"
 import { recordsIn } from "./records.ts"
 import { deliveryColumns, eventColumns, type Counts, type DeliveryRow, type EventRow } from "./rows.ts"
 import { tieOf } from "./shape.ts"
+import { makeUsageCounter } from "./usage.ts"
 
 export interface Checkpoint {
   /** The last message of `HISTORY` that is projected; 0: none. */
@@ -64,6 +66,8 @@ export const makeProjector = (db: DatabaseSync): Projector => {
     return key
   }
 
+  const usage = makeUsageCounter(db)
+
   const eventOf = (facts: EventFacts): EventRow => {
     const place = placeOf(facts.at, facts.seq)
     const known = events.get(place)
@@ -83,6 +87,9 @@ export const makeProjector = (db: DatabaseSync): Projector => {
       ...noCounts,
     }
     events.set(place, { row, stored: stored?.status })
+    // A replay of what was removed for its age was counted when it was there.
+    if (stored === undefined && facts.replay === undefined && counts(facts.type))
+      usage.count("events", row.workspace, row.at)
     return row
   }
 
@@ -130,6 +137,7 @@ export const makeProjector = (db: DatabaseSync): Projector => {
       Object.assign(row, { event_at: at, event_seq: record.seq, type: nameKey(type), rule: nameKey(rule), action })
       if (replay !== undefined) row.replay = nameKey(replay)
       event[statuses[row.status]!]++
+      usage.count("deliveries", row.workspace, row.created)
     }
   }
 
@@ -162,6 +170,7 @@ export const makeProjector = (db: DatabaseSync): Projector => {
     )
     if (added.changes === 0) return
     row.attempts++
+    usage.count("attempts", row.workspace, at)
     if (row.last_at !== null && at < row.last_at) return
     Object.assign(row, { last_at: at, last_status: status, next, outcome, http_status: http, message })
     settle(row)
@@ -229,6 +238,7 @@ export const makeProjector = (db: DatabaseSync): Projector => {
       if (stored === undefined) sql.addEvent.run(...eventColumns.map((name) => row[name]))
       else sql.changeEvent.run(...eventColumns.map((name) => row[name]), row.at, row.seq)
     }
+    usage.write()
     deliveries.clear()
     events.clear()
   }
@@ -264,6 +274,7 @@ interface EventFacts {
   readonly event?: string
   readonly resource?: string
   readonly resource_id?: string
+  readonly replay?: string
 }
 
 interface DeliveryFacts {

@@ -9,6 +9,7 @@ import { statuses, type Status } from "../model/status.ts"
 import type { Checkpoint } from "./project.ts"
 import type { DeliveryRow, EventRow } from "./rows.ts"
 import { tieOf } from "./shape.ts"
+import { makeUsageQueries, type UsageQueries } from "./usage.ts"
 import type { AttemptView, DeliveryView, DeliveryWhole, EventView, EventWhole, Page } from "./views.ts"
 import { walk, type Position, type Walk, type Way } from "./walk.ts"
 
@@ -38,7 +39,7 @@ export interface DeliveryFilter extends Paged {
   readonly replay?: string | undefined
 }
 
-export interface Queries {
+export interface Queries extends UsageQueries {
   readonly events: (filter: EventFilter) => Page<EventView>
   /** The latest event of an id. */
   readonly event: (workspace: string, id: string) => EventWhole | undefined
@@ -223,6 +224,7 @@ export const makeQueries = (db: DatabaseSync): Queries => {
         revivals: revivalsOf.all(...place).map(({ at, who }) => ({ at: Number(at), by: String(who) })),
       }
     },
+    ...makeUsageQueries(db),
     checkpoint: () => {
       const { log, seq, time } = checkpoint.get()!
       return { log: String(log), seq: Number(seq), time: Number(time) }

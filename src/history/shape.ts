@@ -31,6 +31,8 @@ const tables = {
     PRIMARY KEY (created, tie, at)`,
   rule_failures: `at INTEGER NOT NULL, seq INTEGER NOT NULL, rule INTEGER NOT NULL, reason TEXT NOT NULL,
     PRIMARY KEY (at, seq, rule)`,
+  usage: `workspace INTEGER NOT NULL, month TEXT NOT NULL, events INTEGER NOT NULL, deliveries INTEGER NOT NULL,
+    attempts INTEGER NOT NULL, PRIMARY KEY (workspace, month)`,
 } as const
 
 /** Each ends in what its table is ordered by, which SQLite adds by itself: every list is read off one of these, in order. */
