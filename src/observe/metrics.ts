@@ -96,3 +96,9 @@ export const configReloads = {
   applied: Metric.withAttributes(reloads, { result: "applied" }),
   refused: Metric.withAttributes(reloads, { result: "refused" }),
 } as const
+
+/** Of one process: the one that projects. */
+export const historyBehind = Metric.gauge("history_behind_messages", {
+  description:
+    "messages of the history that the lists do not know yet, as far as they were there when projecting began",
+})
