@@ -280,7 +280,7 @@ test("a file that the config imports is watched too, also while the config is wr
   await arrived(destination, "/three")
 })
 
-test("all workers take up a config or none does, and one that is killed begins with the one in force", async () => {
+test("all workers take up a config, or none does", async () => {
   await using destination = await open()
   await using nats = await startNats()
   await using runtime = await start(nats, config(destination, "/one"), { MESHES_WORKERS: "2" })
