@@ -148,6 +148,8 @@ export const limits = {
   /** Differences shown of one request, and characters of a value in one. */
   differencesShown: 10,
   differenceCharacters: 200,
+  /** How often a command that follows a replay looks at it. */
+  replayFollowMs: second,
   /** Replays that a list shows at the most. */
   replaysListedMax: 500,
   /** The body of a request that begins one. */
@@ -247,6 +249,8 @@ export const limits = {
   /** Keys of one page of a list, when nobody says, and at the most. */
   keysListed: 100,
   keysListedMax: 1000,
+  /** How often, at the most, the audit is told that one key is used though it has expired. */
+  keyRefusedToldEveryMs: 1 * hour,
   /** What the audit keeps of the name that a caller's program gives itself. */
   agentCharacters: 200,
   /** How long a browser remembers that it may ask. Chrome keeps it for no longer. */
