@@ -2,27 +2,13 @@
  * `meshes explain`: which rules want this event, why the others do not, and exactly what would be sent. Nothing is sent.
  */
 import * as Effect from "effect/Effect"
-import * as Result from "effect/Result"
 import * as Command from "effect/cli/Command"
-import { limits } from "../config/defaults.ts"
-import type { Plan, RulePlan, WorkspacePlan } from "../config/plan.ts"
-import { previewDelivery, type Preview } from "../deliver/preview.ts"
-import type { Delivery } from "../model/delivery.ts"
-import { parseEvent, type ParsedEvent } from "../model/envelope.ts"
-import { formatPath, InvalidInput } from "../model/errors.ts"
-import { makeDeliveryId } from "../model/ids.ts"
-import { nearest } from "../model/nearest.ts"
-import { judge, matchesType } from "../route/match.ts"
+import type { Preview } from "../deliver/preview.ts"
+import { explainEvent, type Explained } from "../explain/explain.ts"
+import { formatPath } from "../model/errors.ts"
 import { planOf, settingsOf, shared } from "./context.ts"
 import { bad, good, note, paint, print, printJson } from "./output.ts"
 import { eventFlags, eventOf } from "./publish.ts"
-
-interface Explained {
-  readonly rule: string
-  readonly matched: boolean
-  readonly because?: string
-  readonly actions: ReadonlyArray<Preview>
-}
 
 export const explain = Command.make(
   "explain",
@@ -32,30 +18,18 @@ export const explain = Command.make(
     const settings = yield* settingsOf({ config })
     const plan = yield* planOf(settings)
     const given = yield* eventOf(flags)
-    const only = plan.workspaces.size === 1 ? [...plan.workspaces.keys()][0] : undefined
-    const parsed = parseEvent(given, { now: Date.now(), workspace: only }, limits)
-    if (Result.isFailure(parsed))
-      return yield* new InvalidInput({ subject: "the event", issues: parsed.failure.issues })
-    const { event } = parsed.success
-    const workspace = plan.workspaces.get(event.workspace)
-    if (workspace === undefined) {
-      const near = nearest(event.workspace, plan.workspaces.keys())
-      const message = `no workspace "${event.workspace}"${near === undefined ? "" : `; did you mean "${near}"?`}`
-      return yield* new InvalidInput({ subject: "the event", issues: [{ path: ["workspace"], message }] })
-    }
-    const type = workspace.eventTypes.get(event.type)
-    const problems = (type?.check?.(event.payload) ?? []).map(({ path, message }) => ({
-      path: formatPath(["payload", ...path]),
-      message,
-    }))
-    const rules = yield* Effect.promise(() =>
-      Promise.all(workspace.rules.map((rule) => explainRule(plan, workspace, rule, parsed.success))),
+    const { event, problems, rules } = yield* Effect.flatMap(
+      Effect.promise(() => explainEvent(plan, given, { now: Date.now(), env: process.env })),
+      Effect.fromResult,
     )
-    if (json) return printJson({ event, accepted: problems.length === 0, errors: problems, rules })
+    if (json) {
+      const errors = problems.map(({ path, message }) => ({ path: formatPath(path), message }))
+      return printJson({ event, accepted: errors.length === 0, errors, rules })
+    }
     print(`${event.type} in ${event.workspace}`)
     if (problems.length > 0) {
       bad("it would be refused (422), as its payload does not fit the type's schema:")
-      for (const { path, message } of problems) note(`  ${path}: ${message}`)
+      for (const { path, message } of problems) note(`  ${formatPath(path)}: ${message}`)
     }
     for (const rule of rules) show(rule)
     const count = rules.reduce((sum, { actions }) => sum + actions.length, 0)
@@ -71,45 +45,6 @@ export const explain = Command.make(
     },
   ]),
 )
-
-const explainRule = async (
-  plan: Plan,
-  workspace: WorkspacePlan,
-  rule: RulePlan,
-  parsed: ParsedEvent,
-): Promise<Explained> => {
-  const { event } = parsed
-  if (!rule.on.some((pattern) => matchesType(pattern, event.type))) {
-    return { rule: rule.id, matched: false, because: `it is on ${rule.on.join(", ")}`, actions: [] }
-  }
-  const verdict = await judge(workspace, rule, event)
-  if (!verdict.matched) return { rule: rule.id, matched: false, because: verdict.because, actions: [] }
-  const actions = await Promise.all(rule.actions.map(({ index }) => explainAction(plan, rule, index, parsed)))
-  return { rule: rule.id, matched: true, actions }
-}
-
-const explainAction = (
-  plan: Plan,
-  rule: RulePlan,
-  index: number,
-  { event, envelope }: ParsedEvent,
-): Promise<Preview> => {
-  const now = Date.now()
-  const delivery: Delivery = {
-    id: makeDeliveryId(event.id, 0, now, rule.id, index),
-    event: event.id,
-    type: event.type,
-    workspace: event.workspace,
-    rule: rule.id,
-    action: index,
-    connection: rule.actions[index]!.connection,
-    revision: plan.revision,
-    created: now,
-    state: "pending",
-    attempt: 0,
-  }
-  return previewDelivery(plan, process.env, delivery, envelope, now)
-}
 
 const show = (rule: Explained): void => {
   if (!rule.matched) return print(`${paint.dim("–")} ${rule.rule}: no, ${rule.because ?? ""}`)

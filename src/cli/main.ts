@@ -19,12 +19,14 @@ import { dev } from "./dev.ts"
 import { doctor } from "./doctor.ts"
 import { explain } from "./explain.ts"
 import { init } from "./init.ts"
+import { keys } from "./keys.ts"
 import { bad } from "./output.ts"
 import { publish } from "./publish.ts"
 import { replay } from "./replay.ts"
 import { secrets } from "./secrets.ts"
 import { start } from "./start.ts"
 import { tail } from "./tail.ts"
+import { test } from "./test.ts"
 import { validate } from "./validate.ts"
 
 const commands = root.pipe(
@@ -33,6 +35,7 @@ const commands = root.pipe(
     init,
     validate,
     explain,
+    test,
     start,
     dev,
     publish,
@@ -42,6 +45,7 @@ const commands = root.pipe(
     replay,
     connections,
     secrets,
+    keys,
     doctor,
   ]),
 )

@@ -2,6 +2,7 @@
  * Exactly what a delivery would send, by the config and with secrets masked. Nothing is sent and nobody is asked: what only a vendor or
  * the vault knows has something in its place.
  */
+import { hash } from "node:crypto"
 import * as Result from "effect/Result"
 import type { Plan } from "../config/plan.ts"
 import { isSecretRef, readSecret } from "../config/secrets.ts"
@@ -11,24 +12,30 @@ import type { AnyAction, Call, HttpRequest } from "../model/connector.ts"
 import type { Delivery } from "../model/delivery.ts"
 import { findTarget, prepare, requestFor, type Prepared } from "./prepare.ts"
 
+/** A delivery as it would be made. */
 export interface Preview {
   readonly connection: string
   readonly connector: string
   readonly action: string
-  /** What the mapping made: what the action takes. Absent: the event itself is sent. */
+  /** What the mapping makes of the event. */
   readonly input?: unknown
-  /** What would be sent; or why nothing can be. */
+  /** What would be sent, with secrets masked; or why nothing can be. */
   readonly request?: unknown
   readonly error?: string
 }
 
-/** @param env where secrets are looked for, so that requests can be made */
+export interface Surroundings {
+  /** When it is sent as if it were, in milliseconds. */
+  readonly now: number
+  /** Where secrets are looked up; for those that are not there something stands in. */
+  readonly env: { readonly [name: string]: string | undefined }
+}
+
 export const previewDelivery = async (
   plan: Plan,
-  env: NodeJS.ProcessEnv,
   delivery: Delivery,
   envelope: Uint8Array,
-  now: number,
+  { now, env }: Surroundings,
 ): Promise<Preview> => {
   const target = findTarget(plan, delivery)
   const head = { connection: delivery.connection, action: "", connector: "" }
@@ -39,21 +46,20 @@ export const previewDelivery = async (
   const prepared = await prepare(target.success, settings, { ...delivery, attempt: 1 }, envelope, now)
   if (Result.isFailure(prepared)) return { ...described, error: prepared.failure.message }
   const { input } = prepared.success
-  const made = { ...described, ...(input === undefined ? {} : { input }) }
   try {
-    const request = await requestOf(action, prepared.success, {
+    const request = await previewOf(action, prepared.success, {
       connector: connection.connection.connector,
       settings,
       baseUrl: connection.baseUrl,
       token: placeholderToken,
     })
-    return { ...made, request: masked(request, secrets) }
+    return { ...described, input, request: masked(request, secrets) }
   } catch (cause) {
-    return { ...made, error: (cause as Error).message }
+    return { ...described, input, error: (cause as Error).message }
   }
 }
 
-const requestOf = async (action: AnyAction, { input, context }: Prepared, about: Completing): Promise<unknown> => {
+const previewOf = async (action: AnyAction, { input, context }: Prepared, about: Completing): Promise<unknown> => {
   if ("run" in action) return action.preview(input, context)
   if (!("steps" in action)) return printable(requestFor(action, { input, context }, about))
   let first: unknown = "nothing"
@@ -70,19 +76,20 @@ const requestOf = async (action: AnyAction, { input, context }: Prepared, about:
 /** What stands for a token that is not known here. */
 const placeholderToken: Token = { accessToken: "***", kept: {} }
 
-/** A value that a secret which is not set here stands for: of the form that signing secrets have, so that requests can be made. */
-const placeholder = `whsec_${Buffer.alloc(24).toString("base64")}`
+/** Stands for a secret that is not set here: of the form that signing secrets have, so that requests can be made; another for each. */
+const placeholderOf = (name: string): string =>
+  `whsec_${hash("sha256", name, "buffer").subarray(0, 24).toString("base64")}`
 
 /** Settings with secrets in place, and which text belongs to which secret. */
 const withSecrets = (
   settings: unknown,
-  env: NodeJS.ProcessEnv,
+  env: Surroundings["env"],
 ): { readonly settings: unknown; readonly secrets: ReadonlyMap<string, string> } => {
   const secrets = new Map<string, string>()
   const replace = (part: unknown): unknown => {
     if (Array.isArray(part)) return part.map(replace)
     if (isSecretRef(part)) {
-      const found = Result.getOrElse(readSecret(part.name, env), () => placeholder)
+      const found = Result.getOrElse(readSecret(part.name, env), () => placeholderOf(part.name))
       secrets.set(found, `secret("${part.name}")`)
       // Basic authentication hides it in base64; a URL escapes it.
       secrets.set(encodeURIComponent(found), `secret("${part.name}")`)

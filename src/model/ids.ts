@@ -5,11 +5,14 @@
  * specification), so a reader can find the part of the log that an id belongs to from the id alone.
  */
 import { hash, randomBytes } from "node:crypto"
+import { alphabet, randomPart, timePart } from "./time-id.ts"
 
 /** `evt_…` when made by us; any 1 to 128 characters of `A-Za-z0-9._:-` when given by the publisher. */
 export type EventId = string
 /** `dlv_…`: made from the event, the rule and the action, so the same decision always gets the same id. */
 export type DeliveryId = string
+/** `key_…`: of an API key that was made while the runtime ran; it says nothing of the key. */
+export type KeyId = string
 /** `^[a-z0-9][a-z0-9_-]{0,62}$` */
 export type WorkspaceId = string
 /** Dot-separated tokens of `A-Za-z0-9_-`, at most 128 characters. */
@@ -18,44 +21,10 @@ export type EventType = string
 export const workspacePattern = /^[a-z0-9][a-z0-9_-]{0,62}$/
 export const eventTypePattern = /^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*$/
 export const eventTypeLengthMax = 128
-/** Whether a text is a pattern of event types: `*` stands for any one token, `>` at the end for all that follow. */
-export const isTypePattern = (text: string): boolean =>
-  text.length <= eventTypeLengthMax &&
-  text
-    .split(".")
-    .every((token, i, all) => /^(?:\*|[A-Za-z0-9_-]+)$/.test(token) || (token === ">" && i === all.length - 1))
 export const eventIdPattern = /^[A-Za-z0-9._:-]{1,128}$/
 export const resourcePattern = /^[A-Za-z0-9._:-]{1,64}$/
 /** Names of connections and rules: they become subject tokens and metric labels. */
 export const namePattern = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/
-
-const alphabet = "0123456789abcdefghjkmnpqrstvwxyz"
-
-const timePart = (ms: number): string => {
-  let out = ""
-  let rest = ms
-  for (let i = 0; i < 10; i++) {
-    out = alphabet[rest % 32]! + out
-    rest = Math.floor(rest / 32)
-  }
-  return out
-}
-
-/** 10 bytes as 16 characters, 5 bits each. */
-const randomPart = (bytes: Uint8Array): string => {
-  let out = ""
-  let bits = 0
-  let value = 0
-  for (let i = 0; i < 10; i++) {
-    value = ((value << 8) | bytes[i]!) & 0xfff
-    bits += 8
-    while (bits >= 5) {
-      bits -= 5
-      out += alphabet[(value >> bits) & 31]!
-    }
-  }
-  return out
-}
 
 let pool = new Uint8Array(0)
 let poolAt = 0
@@ -76,6 +45,9 @@ export const makeEventId = (now: number): EventId => {
   poolAt += 10
   return `evt_${timePart(now)}${randomPart(bytes)}`
 }
+
+/** A new key's id, ordered by `now` (milliseconds since 1970). */
+export const makeKeyId = (now: number): KeyId => `key_${timePart(now)}${randomPart(randomBytes(10))}`
 
 /**
  * The id of an event that was published under an idempotency key and without an id: the same for every repeat.

@@ -11,8 +11,9 @@ import type { FoundWhole } from "../log/direct.ts"
 import { Past } from "../log/past.ts"
 import type { ReplayFilter } from "../model/replay.ts"
 import type { StoredEvent } from "../model/stored-event.ts"
+import { matchesType } from "../model/type-pattern.ts"
 import { deliveryOf } from "../route/decision.ts"
-import { judge, makeRuleIndex, matchesType, wantedBy, type Wanted } from "../route/match.ts"
+import { judge, makeRuleIndex, wantedBy, type Wanted } from "../route/match.ts"
 import { compiledOf, decode } from "./choose.ts"
 import { nameOf, readDelivered, type Done } from "./delivered.ts"
 import { differencesOf, type Difference } from "./difference.ts"
@@ -156,7 +157,8 @@ const requestDifferences = async (
   if (against === undefined) return []
   // Of the same delivery at the same time: what differs comes from the configs.
   const delivery = deliveryOf(message, stored, plan.revision, wanted)
-  const made = (by: Plan): Promise<Preview> => previewDelivery(by, env, delivery, stored.envelope, message.time)
+  const made = (by: Plan): Promise<Preview> =>
+    previewDelivery(by, delivery, stored.envelope, { now: message.time, env })
   const [before, after] = [await made(against), await made(plan)]
   // Where both send something, that alone counts: a mapping that is written in another way may make the same.
   const sent = before.error === undefined && after.error === undefined

@@ -10,7 +10,8 @@ import { partitionOf, subjects } from "../log/topology.ts"
 import type { LogUnavailable } from "../model/errors.ts"
 import type { Event } from "../model/event.ts"
 import type { ReplayFilter } from "../model/replay.ts"
-import { isTrue, matchesType } from "../route/match.ts"
+import { matchesType } from "../model/type-pattern.ts"
+import { isTrue } from "../route/match.ts"
 
 /** Reads on until `use` says that it is enough, or the range is at its end. */
 export const forEachEvent = <E>(

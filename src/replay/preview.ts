@@ -83,7 +83,9 @@ export const previewReplay = Effect.fnUntraced(function* (request: ReplayRequest
         if (requests.length >= options.requests) continue
         const { event, workspace, rule } = one.delivery
         const delivery = replayed(one, { id: placeholder, created: Date.now(), sameIds })
-        const made = yield* Effect.promise(() => previewDelivery(plan, env, delivery, stored!.envelope, Date.now()))
+        const made = yield* Effect.promise(() =>
+          previewDelivery(plan, delivery, stored!.envelope, { now: Date.now(), env }),
+        )
         requests.push({ event, workspace, rule, ...made })
       }
       options.progress?.(counts.events)

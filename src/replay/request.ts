@@ -8,8 +8,9 @@ import { limits } from "../config/defaults.ts"
 import { durationForm, parseDuration } from "../config/duration.ts"
 import type { Plan } from "../config/plan.ts"
 import type { Issue } from "../model/errors.ts"
-import { isTypePattern, resourcePattern } from "../model/ids.ts"
+import { resourcePattern } from "../model/ids.ts"
 import { earlierStates, type EarlierState, type ReplayFilter, type ReplayRequest } from "../model/replay.ts"
+import { isTypePattern } from "../model/type-pattern.ts"
 import { compileExpression } from "../transform/expression.ts"
 
 export interface Asked {
