@@ -10,8 +10,10 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import { loadPlan } from "../config/load.ts"
 import { loadSettings, type LogLevel, type Settings, type SettingsFlags } from "../config/settings.ts"
+import { Audit } from "../log/audit.ts"
 import { Nats } from "../log/connection.ts"
 import { ConnectionSwitch } from "../log/connections.ts"
+import { Instructions } from "../log/instructions.ts"
 import { ensureTopology } from "../log/ensure.ts"
 import { Past } from "../log/past.ts"
 import { LogReader } from "../log/reader.ts"
@@ -65,6 +67,8 @@ export const withLog = <A, E, R>(settings: Settings, use: Effect.Effect<A, E, R>
         Layer.mergeAll(
           LogReader.layer,
           ConnectionSwitch.layer,
+          Audit.layer,
+          Instructions.layer,
           Replays.layer.pipe(Layer.provideMerge(Past.layer)),
         ).pipe(Layer.provideMerge(Nats.layer(url, 0))),
       ),

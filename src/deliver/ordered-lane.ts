@@ -213,7 +213,8 @@ export class OrderedLane {
     const marked = this.#keys.get(message.key)?.marked
     if (marked !== undefined) {
       // Also of one that is passed: what a mark covers is done for the lane, and not yet for its key.
-      marked.until = message.seq
+      // A lane that was taken over reads again what its mark knows of already.
+      marked.until = Math.max(marked.until, message.seq)
       if (marked.durable === undefined) marked.covers.push(entry)
       else entry.done = true
       return this.#list(this.#key(message.key))

@@ -42,6 +42,7 @@ const allowed: { readonly [folder: string]: ReadonlyArray<string> } = {
   deliver: ["config", "model", "observe", "log", "secrets", "transform"],
   history: ["config", "model", "observe", "log"],
   explain: ["config", "model", "transform", "route", "deliver"],
+  operate: ["config", "model", "observe", "log", "history", "replay"],
   replay: ["config", "model", "observe", "log", "transform", "route", "deliver", "history"],
 }
 
