@@ -55,7 +55,7 @@ export const settingsOf = (flags: {
 
 export const planOf = (settings: Settings) => loadPlan(settings.configFile, compiler)
 
-/** The log, to read and to switch connections; `Unusable` when none can be reached. */
+/** The log, to read, to switch connections, and to tell the audit; `Unusable` when none can be reached. */
 export const withLog = <A, E, R>(settings: Settings, use: Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
     const url = yield* Effect.tryPromise({

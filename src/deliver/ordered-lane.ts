@@ -107,7 +107,6 @@ export class OrderedLane {
   cancel(id: DeliveryId): void {
     for (const key of this.#keys.values()) {
       const item = takeOut(key, id)
-      if (item !== undefined) this.#waiting--
       if (item !== undefined) this.#passOver(item.entry, key)
       this.#list(key)
     }
@@ -213,7 +212,7 @@ export class OrderedLane {
     const marked = this.#keys.get(message.key)?.marked
     if (marked !== undefined) {
       // Also of one that is passed: what a mark covers is done for the lane, and not yet for its key.
-      // A lane that was taken over reads again what its mark knows of already.
+      // What was done before it was taken over is read again: the mark covers more.
       marked.until = Math.max(marked.until, message.seq)
       if (marked.durable === undefined) marked.covers.push(entry)
       else entry.done = true
@@ -231,6 +230,7 @@ export class OrderedLane {
 
   /** Nothing of it is sent. A mark of its key stays where it is: those before it may not be done. */
   #passOver(entry: Entry | undefined, key?: Key): void {
+    if (key !== undefined) this.#waiting--
     this.#checkpoint.settle(() => {
       if (entry !== undefined) entry.done = true
       if (key !== undefined) this.#letGo(key)
@@ -326,11 +326,10 @@ export class OrderedLane {
   /** A key with more than its share, or too slow, goes by itself. */
   #markAhead(key: Key): void {
     if (key.marked !== undefined) return
-    const { current } = key
-    const first = current ?? key.queue[0]
+    const first = key.current ?? key.queue[0]
     if (first === undefined) return
     const marked = this.#mark(key, key.queue[0]?.seq ?? first.seq + 1)
-    if (current?.entry !== undefined) marked.covers.push(current.entry)
+    if (key.current?.entry !== undefined) marked.covers.push(key.current.entry)
     this.#checkpoint.settle(() => {
       if (key.marked === marked && marked.durable === undefined) this.#setMark(key, marked, { seq: first.seq })
     })

@@ -125,7 +125,7 @@ const openFeed = async (
     inactive_threshold: nanos(limits.pullExpiresMs * 2),
   })
   let expected = 1
-  let known = (_: string | undefined) => {}
+  let known: (missing: string | undefined) => void = () => {}
   // One that was forgotten in between does not come.
   const timer = setTimeout(() => known("the log did not answer in time"), limits.batchTimeoutMs)
   const all = new Promise<string | undefined>((resolve) => (known = resolve)).finally(() => clearTimeout(timer))
