@@ -78,7 +78,7 @@ export const listsOf = (spec: any, kind: string, things: Things): ReadonlyArray<
     .map(([template]) => pathOf(template, things))
 
 /** `connection` and `connections` alike. */
-const thingOf = (things: Things, field: string): string | undefined =>
+export const thingOf = (things: Things, field: string): string | undefined =>
   things.get(field) ?? things.get(`${field}s`) ?? things.get(field.replace(/y$/, "ies"))
 
 /** The least that fits a schema, and all fields that name things, or have only so many values. */
