@@ -3,6 +3,9 @@
  * Sources of figures are DESIGN (measured) unless said.
  */
 
+import { historyLimits } from "./history-limits.ts"
+import { oauthLimits } from "./oauth-limits.ts"
+
 const kibibyte = 1024
 const mebibyte = 1024 * kibibyte
 const second = 1000
@@ -144,6 +147,8 @@ export const limits = {
   /** Differences shown of one request, and characters of a value in one. */
   differencesShown: 10,
   differenceCharacters: 200,
+  /** How often a command that follows a replay looks at it. */
+  replayFollowMs: second,
   /** Replays that a list shows at the most. */
   replaysListedMax: 500,
   /** The body of a request that begins one. */
@@ -304,32 +309,7 @@ export const limits = {
   keepAliveOutMs: 30 * second,
   urlsRemembered: 10_000,
 
-  // ── OAuth ──
-  /** A token is replaced so long before it expires, or a tenth of its life before, whichever is less. */
-  tokenMarginMs: 60 * second,
-  /** One request to a vendor's token address. */
-  tokenRequestMs: 10 * second,
-  /** Who refreshes a token keeps others out for this long at the most; when it is gone, another may. */
-  tokenLockMs: 20 * second,
-  /** Nothing is asked of the vendor when the lock was taken longer ago than this: the answer could come after its end. */
-  tokenLockUsedMs: 5 * second,
-  /** How long a delivery waits for a token that another replica is fetching, before it is tried again later. */
-  tokenWaitMs: 30 * second,
-  /** How often it is looked whether the token is there or the lock is free, should no word come. */
-  tokenLookMs: 500,
-  /** After a token address failed, it is left alone for so long; or as it asks, up to a minute. */
-  tokenRetryMs: 5 * second,
-  tokenRetryMaxMs: 1 * minute,
-  /** Longer tokens are refused. */
-  tokenCharacters: 16 * kibibyte,
-  /** A field of the token's answer that is kept. */
-  tokenFieldCharacters: 2000,
-  /** What is shown of a vendor's error. */
-  vendorWordsCharacters: 200,
-  /** What the button of a link's page sends. */
-  linkBodyBytes: 4 * kibibyte,
-  /** From beginning an authorization to its end. */
-  authorizationMs: 10 * minute,
+  ...oauthLimits,
 
   // ── looking back ──
   /** How far back lists look when nobody says. */
@@ -338,6 +318,8 @@ export const limits = {
   deliveriesListed: 20_000,
   /** Lines of a list when nobody says. */
   linesListed: 50,
+
+  ...historyLimits,
 
   // ── supervision ──
   /** How long a loop waits for work before it makes sure that there is none. */

@@ -2,14 +2,14 @@
  * The history's records since a time, those that a router has not yet written included.
  */
 import * as Effect from "effect/Effect"
-import { recordsIn } from "../history/read.ts"
+import { recordsIn } from "../history/records.ts"
 import type { Past } from "../log/past.ts"
 import { subjects } from "../log/topology.ts"
 import { Unusable, type LogUnavailable } from "../model/errors.ts"
 import type { HistoryRecord } from "../model/record.ts"
 
-/** `HISTORY` messages read at once; they are larger than events. */
-const pageMessages = 100
+/** `HISTORY` messages read at once: each holds many records, and events are routed and sent between two pages. */
+const pageMessages = 20
 
 /** Clocks of server and runtime differ a little. */
 const clockSlackMs = 5000

@@ -1,9 +1,10 @@
 /**
- * For servers whose tests ask no vendor for anything, and replay nothing.
+ * For servers whose tests ask no vendor for anything, replay nothing and keep no audit.
  */
 import { Effect, Layer, Result } from "effect"
 import { Checks } from "../../../src/ingest/checks.ts"
 import { Replayer } from "../../../src/ingest/replays.ts"
+import { Audit } from "../../../src/log/audit.ts"
 import { Replays } from "../../../src/log/replays.ts"
 import { Catalog } from "../../../src/ingest/integrations.ts"
 import { Consent } from "../../../src/secrets/consent.ts"
@@ -15,5 +16,6 @@ export const noVendors = Layer.mergeAll(
   Layer.succeed(Checks, { test: never, choices: never }),
   Layer.succeed(Replayer, { check: () => Result.fail([]), preview: never }),
   Layer.succeed(Replays, { begin: never, find: never, list: never, stop: never, open: never, watch: never }),
+  Layer.succeed(Audit, { write: () => Effect.void }),
   Layer.succeed(Catalog, { connectors: async () => [] }),
 )
