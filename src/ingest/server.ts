@@ -14,6 +14,7 @@ import type { HttpServerError } from "effect/http/HttpServerError"
 import { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
+import { HttpApiSchemaError } from "effect/http-api/HttpApiError"
 import * as HttpApiScalar from "effect/http-api/HttpApiScalar"
 import * as Layer from "effect/Layer"
 import { isTagged } from "effect/Predicate"
@@ -271,6 +272,10 @@ const answerFailure = (
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, unknown, HttpServerRequest> => {
   if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause)
   const error = Cause.squash(cause)
+  // Handlers read everything else by themselves.
+  if (HttpApiSchemaError.is(error)) {
+    return Effect.succeed(problemResponse(problem(400, "the query is not well-formed: give each parameter once")))
+  }
   if (!isTagged(error, "HttpServerError") || !isTagged((error as HttpServerError).reason, "RouteNotFound")) {
     return Effect.as(
       Effect.logError("a request ended in a bug", cause),
