@@ -4,12 +4,13 @@
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { limits } from "../config/defaults.ts"
-import { LogReader, type StoredMessage } from "../log/reader.ts"
+import { LogReader } from "../log/reader.ts"
 import { streams } from "../log/topology.ts"
 import type { DeliveryState } from "../model/delivery.ts"
 import type { LogUnavailable } from "../model/errors.ts"
 import { timeOfId } from "../model/ids.ts"
 import type { DeliveryAttempted, DeliveryRevived, HistoryRecord } from "../model/record.ts"
+import { recordsIn } from "./records.ts"
 
 /** A delivery as its records tell it. */
 export interface DeliveryView {
@@ -43,17 +44,6 @@ export interface DeliveryFilter {
 
 /** Clocks of server and runtime differ a little. */
 const clockSlackMs = 5000
-
-/** The records of a `HISTORY` message; none for one that is not ours. */
-export const recordsIn = (message: StoredMessage): ReadonlyArray<HistoryRecord> => {
-  try {
-    const records = JSON.parse(Buffer.from(message.data).toString()) as unknown
-    if (!Array.isArray(records)) return []
-    return records.filter((record) => typeof record?.kind === "string") as ReadonlyArray<HistoryRecord>
-  } catch {
-    return []
-  }
-}
 
 /** Deliveries by the time of their events, the latest last. `more`: there were more than are held. */
 export const listDeliveries = (

@@ -2,7 +2,7 @@
  * The history's records since a time, those that a router has not yet written included.
  */
 import * as Effect from "effect/Effect"
-import { recordsIn } from "../history/read.ts"
+import { recordsIn } from "../history/records.ts"
 import type { Past } from "../log/past.ts"
 import { subjects } from "../log/topology.ts"
 import { Unusable, type LogUnavailable } from "../model/errors.ts"

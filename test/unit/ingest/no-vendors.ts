@@ -12,7 +12,7 @@ import { Consent } from "../../../src/secrets/consent.ts"
 const never = () => Effect.die("no test asks a vendor here")
 
 export const noVendors = Layer.mergeAll(
-  Layer.succeed(Consent, { offer: never, look: never, take: never, begin: never, finish: never }),
+  Layer.succeed(Consent, { offer: never, look: never, take: never, begin: never, finish: never, end: never }),
   Layer.succeed(Checks, { test: never, choices: never }),
   Layer.succeed(Replayer, { check: () => Result.fail([]), preview: never }),
   Layer.succeed(Replays, { begin: never, find: never, list: never, stop: never, open: never, watch: never }),

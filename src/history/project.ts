@@ -1,0 +1,303 @@
+/**
+ * Projecting: the records of the history become rows, with how far it has come in the same transaction.
+ *
+ * Records come in any order and may come twice (`model/record.ts`): a row is what its records together say. What a transaction touches is
+ * held in memory and written once at its end, as most deliveries are decided and delivered within moments.
+ */
+import type { DatabaseSync } from "node:sqlite"
+import { limits } from "../config/defaults.ts"
+import { makeStoredEventId, timeOfId } from "../model/ids.ts"
+import { outcomeKinds } from "../model/outcome.ts"
+import type { DeliveryAttempted, DeliveryRevived, EventRouted, HistoryRecord } from "../model/record.ts"
+import { statuses, statusOfEvent, statusOfState, type Status } from "../model/status.ts"
+import { counts } from "../model/usage.ts"
+import { recordsIn } from "./records.ts"
+import { deliveryColumns, eventColumns, type Counts, type DeliveryRow, type EventRow } from "./rows.ts"
+import { tieOf } from "./shape.ts"
+import { makeUsageCounter } from "./usage.ts"
+
+export interface Checkpoint {
+  /** The last message of `HISTORY` that is projected; 0: none. */
+  readonly seq: number
+  /** When the log stored it, in milliseconds. */
+  readonly time: number
+}
+
+export interface ProjectedMessage {
+  readonly seq: number
+  /** When the log stored it, in milliseconds. */
+  readonly time: number
+  readonly data: Uint8Array
+}
+
+export interface Projector {
+  readonly checkpoint: () => Checkpoint
+  /** Projects messages in the order of the log; gives how many records they held. Throws and has done nothing: it is then of no more use. */
+  readonly project: (messages: ReadonlyArray<ProjectedMessage>) => number
+}
+
+/** A row on its way: `stored` is the status that it has in its table, if it is there. */
+interface Draft<Row> {
+  readonly row: Row
+  readonly stored: number | undefined
+}
+
+const pending = statuses.indexOf("pending")
+const failed = statuses.indexOf("failed")
+const statusKey = (status: Status): number => statuses.indexOf(status)
+/** A sequence alone does not do: it may be another event's, should `EVENTS` have been made anew. */
+const placeOf = (at: number, seq: number): string => `${at}/${seq}`
+const noCounts: Counts = { pending: 0, processing: 0, retrying: 0, completed: 0, failed: 0, canceled: 0 }
+
+export const makeProjector = (db: DatabaseSync): Projector => {
+  const sql = statementsOf(db)
+  const names = new Map<string, number>()
+  const events = new Map<string, Draft<EventRow>>()
+  const deliveries = new Map<string, Draft<DeliveryRow>>()
+  const found = db.prepare("SELECT seq, time FROM checkpoint").get()!
+  let checkpoint: Checkpoint = { seq: Number(found.seq), time: Number(found.time) }
+
+  const nameKey = (name: string): number => {
+    const known = names.get(name)
+    if (known !== undefined) return known
+    if (names.size >= limits.historyNamesRemembered) names.clear()
+    const key = Number(sql.nameOf.get(name)?.key ?? sql.addName.run(name).lastInsertRowid)
+    names.set(name, key)
+    return key
+  }
+
+  const usage = makeUsageCounter(db)
+
+  const eventOf = (facts: EventFacts): EventRow => {
+    const place = placeOf(facts.at, facts.seq)
+    const known = events.get(place)
+    if (known !== undefined) return known.row
+    const stored = sql.eventOf.get(facts.at, facts.seq) as unknown as EventRow | undefined
+    const row = stored ?? {
+      at: facts.at,
+      seq: facts.seq,
+      id: facts.event ?? makeStoredEventId(facts.seq, facts.at),
+      workspace: nameKey(facts.workspace),
+      type: nameKey(facts.type),
+      resource: facts.resource === undefined ? null : nameKey(facts.resource),
+      resource_id: facts.resource_id ?? null,
+      revision: null,
+      reason: null,
+      status: pending,
+      ...noCounts,
+    }
+    events.set(place, { row, stored: stored?.status })
+    // A replay of what was removed for its age was counted when it was there.
+    if (stored === undefined && facts.replay === undefined && counts(facts.type))
+      usage.count("events", row.workspace, row.at)
+    return row
+  }
+
+  const deliveryOf = (id: string, facts: DeliveryFacts): DeliveryRow => {
+    const known = deliveries.get(id)
+    if (known !== undefined) return known.row
+    const created = timeOfId(id) ?? facts.at
+    const tie = tieOf(id)
+    const stored = sql.deliveryOf.get(created, tie) as unknown as DeliveryRow | undefined
+    const row = stored ?? {
+      created,
+      tie,
+      id,
+      workspace: nameKey(facts.workspace),
+      event: facts.event,
+      event_at: null,
+      event_seq: null,
+      type: null,
+      rule: null,
+      action: null,
+      connection: nameKey(facts.connection),
+      status: pending,
+      attempts: 0,
+      last_at: null,
+      last_status: null,
+      next: null,
+      outcome: null,
+      http_status: null,
+      message: null,
+      revived_at: null,
+      replay: null,
+    }
+    deliveries.set(id, { row, stored: stored?.status })
+    return row
+  }
+
+  const routed = (record: EventRouted): void => {
+    const event = eventOf(record)
+    const { at, workspace, type, replay } = record
+    // A replay goes by the config of its own time.
+    if (replay === undefined || event.revision === null) event.revision = nameKey(record.revision)
+    for (const { id, rule, action, connection } of record.deliveries) {
+      const row = deliveryOf(id, { at, event: record.event, workspace, connection })
+      if (row.event_seq !== null) continue
+      Object.assign(row, { event_at: at, event_seq: record.seq, type: nameKey(type), rule: nameKey(rule), action })
+      if (replay !== undefined) row.replay = nameKey(replay)
+      event[statuses[row.status]!]++
+      usage.count("deliveries", row.workspace, row.created)
+    }
+  }
+
+  const attempted = (record: DeliveryAttempted, seq: number): void => {
+    const row = deliveryOf(record.delivery, record)
+    if (row.type === null) {
+      Object.assign(row, { type: nameKey(record.type), rule: nameKey(record.rule), action: record.action })
+    }
+    const { at, attempt, duration_ms } = record
+    const status = statusKey(statusOfState[record.state])
+    const outcome = outcomeKinds.indexOf(record.outcome)
+    const http = record.status ?? null
+    const next = record.next ?? null
+    const message = record.message ?? null
+    const { created, tie } = row
+    const revision = nameKey(record.revision)
+    const added = sql.addAttempt.run(
+      created,
+      tie,
+      at,
+      attempt,
+      status,
+      outcome,
+      http,
+      duration_ms,
+      next,
+      message,
+      revision,
+      seq,
+    )
+    if (added.changes === 0) return
+    row.attempts++
+    usage.count("attempts", row.workspace, at)
+    if (row.last_at !== null && at < row.last_at) return
+    Object.assign(row, { last_at: at, last_status: status, next, outcome, http_status: http, message })
+    settle(row)
+  }
+
+  const revived = (record: DeliveryRevived): void => {
+    const row = deliveryOf(record.delivery, record)
+    sql.addRevival.run(row.created, row.tie, record.at, record.by)
+    row.revived_at = Math.max(row.revived_at ?? 0, record.at)
+    settle(row)
+  }
+
+  /** Decides the status anew. Only what is dead is sent again: see `read.ts`. */
+  const settle = (row: DeliveryRow): void => {
+    const { last_at, last_status, revived_at } = row
+    const again = last_status === failed && revived_at !== null && revived_at >= last_at!
+    const status = last_status === null || again ? pending : last_status
+    if (status === row.status) return
+    if (row.event_seq !== null) {
+      const event = eventAt(row.event_at!, row.event_seq)
+      if (event !== undefined) {
+        event[statuses[row.status]!]--
+        event[statuses[status]!]++
+      }
+    }
+    row.status = status
+  }
+
+  /** `undefined`: it was removed for its age. */
+  const eventAt = (at: number, seq: number): EventRow | undefined => {
+    const place = placeOf(at, seq)
+    const known = events.get(place)
+    if (known !== undefined) return known.row
+    const row = sql.eventOf.get(at, seq) as unknown as EventRow | undefined
+    if (row !== undefined) events.set(place, { row, stored: row.status })
+    return row
+  }
+
+  const take = (record: HistoryRecord, seq: number): void => {
+    switch (record.kind) {
+      case "event.routed":
+        return routed(record)
+      case "event.unmatched":
+        return void (eventOf(record).revision = nameKey(record.revision))
+      case "event.refused":
+        return void (eventOf(record).reason = record.reason)
+      case "rule.failed":
+        eventOf(record)
+        return void sql.addFailure.run(record.at, record.seq, nameKey(record.rule), record.reason)
+      case "delivery.attempted":
+        return attempted(record, seq)
+      case "delivery.revived":
+        return revived(record)
+      default:
+    }
+  }
+
+  const write = (): void => {
+    for (const { row, stored } of deliveries.values()) {
+      if (stored === undefined) sql.addDelivery.run(...deliveryColumns.map((name) => row[name]))
+      else sql.changeDelivery.run(...deliveryColumns.map((name) => row[name]), row.created, row.tie)
+    }
+    for (const { row, stored } of events.values()) {
+      row.status = row.reason === null ? statusKey(statusOfEvent(row)) : failed
+      if (stored === undefined) sql.addEvent.run(...eventColumns.map((name) => row[name]))
+      else sql.changeEvent.run(...eventColumns.map((name) => row[name]), row.at, row.seq)
+    }
+    usage.write()
+    deliveries.clear()
+    events.clear()
+  }
+
+  return {
+    checkpoint: () => checkpoint,
+    project: (messages) => {
+      const last = messages.at(-1)
+      if (last === undefined) return 0
+      let count = 0
+      db.exec("BEGIN IMMEDIATE")
+      for (const message of messages) {
+        const records = recordsIn(message)
+        count += records.length
+        for (const record of records) take(record, message.seq)
+      }
+      write()
+      // Whoever projects beside us, against all locks, loses here.
+      if (sql.advance.run(last.seq, last.time, checkpoint.seq).changes !== 1)
+        throw new Error("somebody else projects too")
+      db.exec("COMMIT")
+      checkpoint = { seq: last.seq, time: last.time }
+      return count
+    },
+  }
+}
+
+interface EventFacts {
+  readonly at: number
+  readonly seq: number
+  readonly workspace: string
+  readonly type: string
+  readonly event?: string
+  readonly resource?: string
+  readonly resource_id?: string
+  readonly replay?: string
+}
+
+interface DeliveryFacts {
+  readonly at: number
+  readonly event: string
+  readonly workspace: string
+  readonly connection: string
+}
+
+const marks = (columns: ReadonlyArray<string>): string => columns.map(() => "?").join(", ")
+const settings = (columns: ReadonlyArray<string>): string => columns.map((name) => `${name} = ?`).join(", ")
+
+const statementsOf = (db: DatabaseSync) => ({
+  nameOf: db.prepare("SELECT key FROM names WHERE name = ?"),
+  addName: db.prepare("INSERT INTO names (name) VALUES (?)"),
+  eventOf: db.prepare("SELECT * FROM events WHERE at = ? AND seq = ?"),
+  addEvent: db.prepare(`INSERT INTO events (${eventColumns.join(", ")}) VALUES (${marks(eventColumns)})`),
+  changeEvent: db.prepare(`UPDATE events SET ${settings(eventColumns)} WHERE at = ? AND seq = ?`),
+  deliveryOf: db.prepare("SELECT * FROM deliveries WHERE created = ? AND tie = ?"),
+  addDelivery: db.prepare(`INSERT INTO deliveries (${deliveryColumns.join(", ")}) VALUES (${marks(deliveryColumns)})`),
+  changeDelivery: db.prepare(`UPDATE deliveries SET ${settings(deliveryColumns)} WHERE created = ? AND tie = ?`),
+  addAttempt: db.prepare("INSERT OR IGNORE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+  addRevival: db.prepare("INSERT OR IGNORE INTO revivals VALUES (?, ?, ?, ?)"),
+  addFailure: db.prepare("INSERT OR IGNORE INTO rule_failures VALUES (?, ?, ?, ?)"),
+  advance: db.prepare("UPDATE checkpoint SET seq = ?, time = ? WHERE seq = ?"),
+})

@@ -1,0 +1,244 @@
+/**
+ * The questions that the projection answers, each of one workspace.
+ */
+import type { DatabaseSync, SQLOutputValue } from "node:sqlite"
+import { limits } from "../config/defaults.ts"
+import { timeOfId } from "../model/ids.ts"
+import { outcomeKinds, type OutcomeKind } from "../model/outcome.ts"
+import { statuses, type Status } from "../model/status.ts"
+import type { Checkpoint } from "./project.ts"
+import type { DeliveryRow, EventRow } from "./rows.ts"
+import { tieOf } from "./shape.ts"
+import { makeUsageQueries, type UsageQueries } from "./usage.ts"
+import type { AttemptView, DeliveryView, DeliveryWhole, EventView, EventWhole, Page } from "./views.ts"
+import { walk, type Position, type Walk, type Way } from "./walk.ts"
+
+interface Paged {
+  readonly workspace: string
+  /** Absent: any. */
+  readonly statuses?: ReadonlyArray<Status> | undefined
+  /** Milliseconds since 1970 of the event, or the delivery's creation; `from` included, `to` not. */
+  readonly from?: number | undefined
+  readonly to?: number | undefined
+  readonly after?: Position | undefined
+  readonly limit: number
+}
+
+export interface EventFilter extends Paged {
+  readonly id?: string | undefined
+  readonly type?: string | undefined
+  readonly resource?: string | undefined
+  readonly resource_id?: string | undefined
+}
+
+export interface DeliveryFilter extends Paged {
+  readonly connection?: string | undefined
+  readonly rule?: string | undefined
+  readonly event?: string | undefined
+  readonly outcome?: OutcomeKind | undefined
+  readonly replay?: string | undefined
+}
+
+export interface Queries extends UsageQueries {
+  readonly events: (filter: EventFilter) => Page<EventView>
+  /** The latest event of an id. */
+  readonly event: (workspace: string, id: string) => EventWhole | undefined
+  readonly deliveries: (filter: DeliveryFilter) => Page<DeliveryView>
+  readonly delivery: (workspace: string, id: string) => DeliveryWhole | undefined
+  /** `log`: which log all of this is of. */
+  readonly checkpoint: () => Checkpoint & { readonly log: string }
+}
+
+/** A name that nothing in the projection has. */
+const unheardOf = -1
+
+export const makeQueries = (db: DatabaseSync): Queries => {
+  const names = new Map<number, string>()
+  const nameByKey = db.prepare("SELECT name FROM names WHERE key = ?")
+  const keyByName = db.prepare("SELECT key FROM names WHERE name = ?")
+  const nameOf = (key: number): string => {
+    const known = names.get(key)
+    if (known !== undefined) return known
+    if (names.size >= limits.historyNamesRemembered) names.clear()
+    const name = String(nameByKey.get(key)?.name)
+    names.set(key, name)
+    return name
+  }
+  const keyOf = (name: string): number => Number(keyByName.get(name)?.key ?? unheardOf)
+
+  const eventView = (row: EventRow): EventView => ({
+    id: row.id,
+    seq: row.seq,
+    at: row.at,
+    type: nameOf(row.type),
+    workspace: nameOf(row.workspace),
+    ...(row.resource === null ? {} : { resource: nameOf(row.resource) }),
+    ...(row.resource_id === null ? {} : { resource_id: row.resource_id }),
+    status: statuses[row.status]!,
+    deliveries: {
+      pending: row.pending,
+      processing: row.processing,
+      retrying: row.retrying,
+      completed: row.completed,
+      failed: row.failed,
+      canceled: row.canceled,
+    },
+    ...(row.reason === null ? {} : { reason: row.reason }),
+    ...(row.revision === null ? {} : { revision: nameOf(row.revision) }),
+  })
+
+  const deliveryView = (row: DeliveryRow): DeliveryView => ({
+    id: row.id,
+    event: row.event,
+    type: nameOf(row.type!),
+    workspace: nameOf(row.workspace),
+    rule: nameOf(row.rule!),
+    action: row.action!,
+    connection: nameOf(row.connection),
+    status: statuses[row.status]!,
+    created: row.created,
+    attempts: row.attempts,
+    ...(row.replay === null ? {} : { replay: nameOf(row.replay) }),
+    ...(row.next === null || statuses[row.status] !== "retrying" ? {} : { next: row.next }),
+    ...(row.last_at === null
+      ? {}
+      : {
+          last: {
+            at: row.last_at,
+            outcome: outcomeKinds[row.outcome!]!,
+            ...(row.http_status === null ? {} : { status: row.http_status }),
+            ...(row.message === null ? {} : { message: row.message }),
+          },
+        }),
+  })
+
+  const attemptView = (row: { readonly [column: string]: SQLOutputValue }): AttemptView => ({
+    at: Number(row.at),
+    attempt: Number(row.attempt),
+    outcome: outcomeKinds[Number(row.outcome)]!,
+    status: statuses[Number(row.status)]!,
+    ...(row.http_status === null ? {} : { http_status: Number(row.http_status) }),
+    duration_ms: Number(row.duration_ms),
+    ...(row.message === null ? {} : { message: String(row.message) }),
+    ...(row.next === null ? {} : { next: Number(row.next) }),
+    revision: nameOf(Number(row.revision)),
+    seq: Number(row.seq),
+  })
+
+  const page = <Row, View>(wanted: Walk, view: (row: Row) => View): Page<View> => {
+    const { rows, next } = walk(db, wanted)
+    const records = rows.map((row) => view(row as Row))
+    return next === undefined ? { records } : { records, next }
+  }
+
+  const eventsOf = ({ workspace, statuses: wanted, id, type, resource, resource_id, ...rest }: EventFilter): Walk => {
+    const place = { workspace: keyOf(workspace) }
+    const also: Array<Walk["also"][number]> = []
+    if (resource !== undefined) also.push(["resource = ?", keyOf(resource)])
+    let ways: ReadonlyArray<Way>
+    if (id !== undefined) {
+      ways = [{ index: "events_by_id", equal: { ...place, id } }]
+      if (wanted !== undefined) also.push(isOneOf(wanted))
+      if (resource_id !== undefined) also.push(["resource_id = ?", resource_id])
+      if (type !== undefined) also.push(["type = ?", keyOf(type)])
+    } else if (resource_id !== undefined) {
+      ways = byStatus("events_by_resource_id", { ...place, resource_id }, wanted)
+      if (type !== undefined) also.push(["type = ?", keyOf(type)])
+    } else if (type !== undefined) ways = byStatus("events_by_type", { ...place, type: keyOf(type) }, wanted)
+    else ways = byStatus("events_by_status", place, wanted)
+    return { table: "events", order: ["at", "seq"], ways, also, ...rest }
+  }
+
+  const deliveriesOf = ({
+    workspace,
+    statuses: wanted,
+    connection,
+    rule,
+    event,
+    outcome,
+    replay,
+    ...rest
+  }: DeliveryFilter): Walk => {
+    const place = { workspace: keyOf(workspace) }
+    const also: Array<Walk["also"][number]> = [["type IS NOT NULL"]]
+    if (rule !== undefined) also.push(["rule = ?", keyOf(rule)])
+    if (outcome !== undefined) also.push(["outcome = ?", outcomeKinds.indexOf(outcome)])
+    if (replay !== undefined) also.push(["replay = ?", keyOf(replay)])
+    let ways: ReadonlyArray<Way>
+    if (event !== undefined) {
+      ways = placesOf(workspace, event).map(([at, seq]) => ({
+        index: "deliveries_by_event",
+        equal: { event_at: at, event_seq: seq },
+      }))
+      if (wanted !== undefined) also.push(isOneOf(wanted))
+      if (connection !== undefined) also.push(["connection = ?", keyOf(connection)])
+    } else if (connection !== undefined) {
+      ways = byStatus("deliveries_by_connection", { ...place, connection: keyOf(connection) }, wanted)
+    } else ways = byStatus("deliveries_by_status", place, wanted)
+    return { table: "deliveries", order: ["created", "tie"], ways, also, ...rest }
+  }
+
+  const places = db.prepare(
+    "SELECT at, seq FROM events WHERE workspace = ? AND id = ? ORDER BY at DESC, seq DESC LIMIT ?",
+  )
+  /** Where the events of an id are, the latest first. */
+  const placesOf = (workspace: string, id: string): ReadonlyArray<Position> =>
+    places.all(keyOf(workspace), id, limits.historySameId).map(({ at, seq }) => [Number(at), Number(seq)])
+
+  const eventAt = db.prepare("SELECT * FROM events WHERE at = ? AND seq = ?")
+  const deliveriesAt = db.prepare(
+    "SELECT * FROM deliveries WHERE event_at = ? AND event_seq = ? ORDER BY created, tie LIMIT ?",
+  )
+  const failuresAt = db.prepare("SELECT rule, reason FROM rule_failures WHERE at = ? AND seq = ?")
+  const deliveryAt = db.prepare("SELECT * FROM deliveries WHERE created = ? AND tie = ?")
+  const attemptsOf = db.prepare("SELECT * FROM attempts WHERE created = ? AND tie = ? ORDER BY at, attempt")
+  const revivalsOf = db.prepare("SELECT at, who FROM revivals WHERE created = ? AND tie = ? ORDER BY at")
+  const checkpoint = db.prepare("SELECT log, seq, time FROM checkpoint")
+
+  return {
+    events: (filter) => page(eventsOf(filter), eventView),
+    event: (workspace, id) => {
+      const place = placesOf(workspace, id)[0]
+      if (place === undefined) return undefined
+      return {
+        event: eventView(eventAt.get(...place) as unknown as EventRow),
+        deliveries: deliveriesAt
+          .all(...place, limits.pageRecords)
+          .map((row) => deliveryView(row as unknown as DeliveryRow)),
+        ruleFailures: failuresAt
+          .all(...place)
+          .map(({ rule, reason }) => ({ rule: nameOf(Number(rule)), reason: String(reason) })),
+      }
+    },
+    deliveries: (filter) => page(deliveriesOf(filter), deliveryView),
+    delivery: (workspace, id) => {
+      const created = timeOfId(id)
+      if (created === undefined) return undefined
+      const place: Position = [created, tieOf(id)]
+      const row = deliveryAt.get(...place) as unknown as DeliveryRow | undefined
+      if (row === undefined || row.id !== id || row.type === null || nameOf(row.workspace) !== workspace)
+        return undefined
+      return {
+        delivery: deliveryView(row),
+        attempts: attemptsOf.all(...place).map(attemptView),
+        revivals: revivalsOf.all(...place).map(({ at, who }) => ({ at: Number(at), by: String(who) })),
+      }
+    },
+    ...makeUsageQueries(db),
+    checkpoint: () => {
+      const { log, seq, time } = checkpoint.get()!
+      return { log: String(log), seq: Number(seq), time: Number(time) }
+    },
+  }
+}
+
+/** A way for each status: the status comes last in these indexes. */
+const byStatus = (
+  index: Way["index"],
+  equal: Way["equal"],
+  wanted: ReadonlyArray<Status> = statuses,
+): ReadonlyArray<Way> => wanted.map((status) => ({ index, equal: { ...equal, status: statuses.indexOf(status) } }))
+
+const isOneOf = (wanted: ReadonlyArray<Status>): Walk["also"][number] => [
+  `status IN (${wanted.map((status) => statuses.indexOf(status)).join(", ")})`,
+]
