@@ -9,24 +9,33 @@ import type { DeliveryAttempted } from "../model/record.ts"
 import { delayAfter } from "./backoff.ts"
 import { step } from "./step.ts"
 
-/** The delivery as an outcome leaves it, and the record of the attempt. @param revision of the config that it was sent by */
+/** How an attempt was made. */
+export interface Made {
+  readonly durationMs: number
+  /** Of the config that it was sent by; absent: the one that decided on it. */
+  readonly revision?: string | undefined
+  /** Somebody stopped it while it was being sent: there is no other attempt. */
+  readonly cancelled?: boolean
+}
+
+/** The delivery as an outcome leaves it, and the record of the attempt. */
 export const finish = (
   delivery: Delivery,
   outcome: Outcome,
   retry: RetryPlan,
-  durationMs: number,
-  revision: string = delivery.revision,
+  { durationMs, revision = delivery.revision, cancelled = false }: Made,
 ) => {
   // What the connection lacks is nothing that a delivery dies of.
   const attempts = outcome.pause === undefined ? retry.attempts : Number.POSITIVE_INFINITY
   const sending = step({ ...delivery, attempts, last: null }, { type: "SEND" })
-  const next = step(
+  const ended = step(
     sending,
     outcome.kind === "delivered"
       ? { type: "DELIVERED" }
       : { type: "FAILED", kind: outcome.kind, permanent: isPermanent(outcome) },
   )
-  const now = Date.now()
+  const next = cancelled ? step(ended, { type: "CANCEL" }) : ended
+  const now = logTime()
   const due =
     next.state === "retrying" ? logTime() + delayAfter(retry, next.attempt, outcome, Math.random()) : undefined
   const { next: _, ...before } = delivery
