@@ -31,6 +31,7 @@ import type { Health } from "../observe/health.ts"
 import { ownReport, Reporting } from "../observe/report.ts"
 import type { Consent } from "../secrets/consent.ts"
 import type { Vault } from "../secrets/vault.ts"
+import { makeActs, type Operator } from "./acts.ts"
 import { Api } from "./api.ts"
 import { makeChecks, type Checks } from "./checks.ts"
 import { makeConnections } from "./connections.ts"
@@ -79,6 +80,7 @@ export const ingestLayer = (options: {
   | Catalog
   | Replays
   | Replayer
+  | Operator
 > =>
   Layer.effect(
     IngestAddress,
@@ -192,6 +194,16 @@ const replays = HttpApiBuilder.group(Api, "replays", (handlers) =>
   ),
 )
 
+const acts = HttpApiBuilder.group(Api, "acts", (handlers) =>
+  Effect.map(makeActs, ({ retryDelivery, cancelDelivery, retryEvent, cancelEvent }) =>
+    handlers
+      .handleRaw("retryDelivery", ({ request, params }) => retryDelivery(request, params))
+      .handleRaw("cancelDelivery", ({ request, params }) => cancelDelivery(request, params))
+      .handleRaw("retryEvent", ({ request, params }) => retryEvent(request, params))
+      .handleRaw("cancelEvent", ({ request, params }) => cancelEvent(request, params)),
+  ),
+)
+
 const integrations = HttpApiBuilder.group(Api, "integrations", (handlers) =>
   Effect.map(makeIntegrations, ({ list, show }) =>
     handlers
@@ -232,7 +244,7 @@ const health = HttpApiBuilder.group(Api, "health", (handlers) =>
 
 const routes = Layer.mergeAll(
   HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(
-    Layer.provide([events, connections, oauth, secrets, integrations, replays, keys, health]),
+    Layer.provide([events, connections, oauth, secrets, integrations, replays, acts, keys, health]),
   ),
   HttpApiScalar.layer(Api, { path: "/docs", scalar: { withDefaultFonts: false } }),
 )
