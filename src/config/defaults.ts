@@ -6,6 +6,7 @@
 import { historyLimits } from "./history-limits.ts"
 import { oauthLimits } from "./oauth-limits.ts"
 import { replayLimits } from "./replay-limits.ts"
+import { reloadLimits } from "./reload-limits.ts"
 
 const kibibyte = 1024
 const mebibyte = 1024 * kibibyte
@@ -62,6 +63,7 @@ export const limits = {
   rateLimitPerMaxMs: 1 * day,
   retryAttemptsMax: 100,
   retryWaitMaxMs: 7 * day,
+  ...reloadLimits,
   /** Errors shown of one config; the count is always whole. */
   issuesShown: 100,
 

@@ -224,7 +224,7 @@ const keys = HttpApiBuilder.group(Api, "keys", (handlers) =>
 const health = HttpApiBuilder.group(Api, "health", (handlers) =>
   Effect.gen(function* () {
     const reporting = yield* Reporting
-    const report = reporting(ownReport(yield* Effect.context<Health>()))
+    const report = reporting(ownReport(yield* Effect.context<Health | CurrentPlan>()))
     return handlers
       .handleRaw("alive", () => Effect.succeed(HttpServerResponse.jsonUnsafe({ status: "ok" })))
       .handleRaw("ready", () =>
