@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as Semaphore from "effect/Semaphore"
+import { Admission } from "./accounts/admission.ts"
 import { generateKey, Keys } from "./accounts/keys.ts"
 import { CurrentPlan } from "./config/current-plan.ts"
 import { limits } from "./config/defaults.ts"
@@ -34,6 +35,7 @@ import { Leases } from "./log/leases.ts"
 import { Partitions } from "./log/partition.ts"
 import { Past } from "./log/past.ts"
 import { Replays } from "./log/replays.ts"
+import { UsageLog } from "./log/usage-log.ts"
 import { Work } from "./log/work.ts"
 import type { Connection } from "./model/connector.ts"
 import type { Unusable } from "./model/errors.ts"
@@ -84,7 +86,7 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
         Layer.provideMerge(Exchanges.layer),
         Layer.provideMerge(credentialsLayer),
         Layer.provideMerge(oauthLayer),
-        Layer.provideMerge(Layer.mergeAll(Committer.layer, SettingsResolver.layer(options.env))),
+        Layer.provideMerge(Layer.mergeAll(Admission.layer, Committer.layer, SettingsResolver.layer(options.env))),
         Layer.provideMerge(Keys.layer({ adminKey: settings.adminKey ?? generated, keys: options.keys })),
         Layer.provideMerge(
           Layer.mergeAll(
@@ -98,6 +100,7 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
             ConnectionStates.layer,
             ConnectionSwitch.layer,
             NatsElsewhere.layer,
+            UsageLog.layer,
             Replays.layer.pipe(Layer.provideMerge(Past.layer)),
             Vault.layer(keyRingOf(settings.secretKeys)),
           ),

@@ -74,6 +74,7 @@ const RecordRefused = Schema.Struct({
   title: Schema.String,
   message: Schema.String,
   errors: InputErrors,
+  resets_at: Schema.optionalKey(time),
 }).annotate({ identifier: "RecordRefused" })
 
 const bulkFields = {

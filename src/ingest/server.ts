@@ -17,6 +17,7 @@ import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as HttpApiScalar from "effect/http-api/HttpApiScalar"
 import * as Layer from "effect/Layer"
 import { isTagged } from "effect/Predicate"
+import type { Admission } from "../accounts/admission.ts"
 import { Keys } from "../accounts/keys.ts"
 import type { CurrentPlan } from "../config/current-plan.ts"
 import { limits } from "../config/defaults.ts"
@@ -62,6 +63,7 @@ export const ingestLayer = (options: {
 }): Layer.Layer<
   IngestAddress,
   Unusable,
+  | Admission
   | EventLog
   | Health
   | Keys

@@ -18,6 +18,7 @@ import { makeMemoryCircuits } from "../unit/ingest/memory-circuits.ts"
 import { noVendors } from "../unit/ingest/no-vendors.ts"
 import { makeMemoryKeys } from "../unit/ingest/memory-keys.ts"
 import { makeMemoryVault } from "../unit/ingest/memory-vault.ts"
+import { noLimits } from "../unit/ingest/no-limits.ts"
 import { startNats, type TestNats } from "../support/nats.ts"
 
 const workspace: WorkspacePlan = { id: "acme", tags: [], eventTypes: new Map(), connections: new Map(), rules: [] }
@@ -33,7 +34,7 @@ const runtime = (server: TestNats) => {
   const log = EventLog.layer.pipe(Layer.provideMerge(Layer.effectDiscard(ensureTopology)))
   const keys = Keys.layer({ adminKey: "admin", keys: [] })
   const services = Layer.mergeAll(
-    log,
+    noLimits.pipe(Layer.provideMerge(log)),
     noVendors,
     Health.layer,
     keys,

@@ -10,6 +10,7 @@ import { IngestAddress, ingestLayer } from "../../../src/ingest/server.ts"
 import type { ConnectionState } from "../../../src/model/connection-state.ts"
 import { Health } from "../../../src/observe/health.ts"
 import { makeMemoryCircuits } from "./memory-circuits.ts"
+import { noLimits } from "./no-limits.ts"
 import { noVendors } from "./no-vendors.ts"
 import { makeMemoryKeys } from "./memory-keys.ts"
 import { makeMemoryLog, type MemoryLog } from "./memory-log.ts"
@@ -95,6 +96,7 @@ export const serve = (keys: ReadonlyArray<KeyPlan> = []) =>
       log.layer,
       vault.layer,
       Health.layer,
+      noLimits.pipe(Layer.provide(log.layer)),
       Keys.layer({ adminKey, keys: [] }),
     ).pipe(Layer.provideMerge(Layer.merge(current, issued.layer)))
     const built = yield* Layer.build(ingestLayer({ host: "127.0.0.1", port: 0 }).pipe(Layer.provideMerge(services)))

@@ -9,6 +9,7 @@ import { ingestLayer } from "../../../src/ingest/server.ts"
 import { Unusable } from "../../../src/model/errors.ts"
 import { Health } from "../../../src/observe/health.ts"
 import { makeMemoryCircuits } from "./memory-circuits.ts"
+import { noLimits } from "./no-limits.ts"
 import { noVendors } from "./no-vendors.ts"
 import { makeMemoryKeys } from "./memory-keys.ts"
 import { makeMemoryLog } from "./memory-log.ts"
@@ -150,7 +151,7 @@ describe("the HTTP server", () => {
       const services = Layer.mergeAll(
         noVendors,
         makeMemoryCircuits().layer,
-        makeMemoryLog().layer,
+        noLimits.pipe(Layer.provideMerge(makeMemoryLog().layer)),
         makeMemoryVault().layer,
         Health.layer,
         Keys.layer({ keys: [] }),
