@@ -18,6 +18,7 @@ import { credentialsLayer } from "./deliver/credentials.ts"
 import { delivererLayer, Printer } from "./deliver/deliverer.ts"
 import { Exchanges, type Attempt } from "./deliver/exchange.ts"
 import { makeHttpSender } from "./deliver/http.ts"
+import { History } from "./history/history.ts"
 import { Checks } from "./ingest/checks.ts"
 import { Catalog } from "./ingest/integrations.ts"
 import { Replayer } from "./ingest/replays.ts"
@@ -29,6 +30,7 @@ import { NatsElsewhere } from "./log/elsewhere.ts"
 import { embeddedServer } from "./log/embedded.ts"
 import { ensureTopology } from "./log/ensure.ts"
 import { EventLog } from "./log/event-log.ts"
+import { HistoryLog } from "./log/history-log.ts"
 import { IssuedKeys } from "./log/issued-keys.ts"
 import { LaneLogs } from "./log/lane-log.ts"
 import { Leases } from "./log/leases.ts"
@@ -86,11 +88,14 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
         Layer.provideMerge(Exchanges.layer),
         Layer.provideMerge(credentialsLayer),
         Layer.provideMerge(oauthLayer),
-        Layer.provideMerge(Layer.mergeAll(Admission.layer, Committer.layer, SettingsResolver.layer(options.env))),
+        Layer.provideMerge(
+          Layer.mergeAll(Admission.layer, Committer.layer, SettingsResolver.layer(options.env), History.layer(settings.dataDir)),
+        ),
         Layer.provideMerge(Keys.layer({ adminKey: settings.adminKey ?? generated, keys: options.keys })),
         Layer.provideMerge(
           Layer.mergeAll(
             EventLog.layer,
+            HistoryLog.layer,
             Audit.layer,
             IssuedKeys.layer,
             Partitions.layer,

@@ -5,8 +5,6 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Flag from "effect/cli/Flag"
 import type { Plan } from "../config/plan.ts"
-import { InvalidInput } from "../model/errors.ts"
-import { nearest } from "../model/nearest.ts"
 import { WrongUse } from "./output.ts"
 
 const text = (name: string, description: string) =>
@@ -52,17 +50,11 @@ export const filterOf = (given: FilterFlags) => {
 export const workspaceOf = (
   plan: Plan,
   given: { readonly workspace: Option.Option<string>; readonly allWorkspaces: boolean },
-): Effect.Effect<string | undefined, InvalidInput | WrongUse> => {
-  if (given.allWorkspaces) return Effect.succeed(undefined)
-  const [only] = plan.workspaces.keys()
-  if (Option.isNone(given.workspace)) {
-    return plan.workspaces.size === 1
-      ? Effect.succeed(only)
-      : Effect.fail(new WrongUse({ message: "the config has several workspaces: name one (-w), or --all-workspaces" }))
+): Effect.Effect<string | undefined, WrongUse> => {
+  if (given.allWorkspaces || Option.isSome(given.workspace)) {
+    return Effect.succeed(given.allWorkspaces ? undefined : Option.getOrUndefined(given.workspace))
   }
-  const id = given.workspace.value
-  if (plan.workspaces.has(id)) return Effect.succeed(id)
-  const near = nearest(id, plan.workspaces.keys())
-  const message = `no workspace "${id}"${near === undefined ? "" : `; did you mean "${near}"?`}`
-  return Effect.fail(new InvalidInput({ subject: "the replay", issues: [{ path: ["workspace"], message }] }))
+  return plan.workspaces.size === 1
+    ? Effect.succeed([...plan.workspaces.keys()][0])
+    : Effect.fail(new WrongUse({ message: "the config has several workspaces: name one (-w), or --all-workspaces" }))
 }

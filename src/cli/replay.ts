@@ -31,7 +31,7 @@ import {
   WrongUse,
 } from "./output.ts"
 import { allWorkspacesFlag, filterFlags, filterOf, workspaceOf } from "./replay-filter.ts"
-import { whoAmI } from "./who.ts"
+import { whoseCommand } from "./who.ts"
 
 const flags = {
   ...filterFlags,
@@ -98,12 +98,20 @@ const id = Argument.String("replay").pipe(Argument.withDescription("The replay's
 
 const show = Command.make(
   "show",
-  { id },
-  Effect.fn(function* ({ id }) {
+  {
+    id,
+    follow: Flag.Boolean("follow").pipe(
+      Flag.withAlias("f"),
+      Flag.withDefault(false),
+      Flag.withDescription("Until it is over; exit status 1: it was stopped"),
+    ),
+  },
+  Effect.fn(function* ({ id, follow }) {
     const { json } = yield* shared
-    const found = yield* known(id, (replays) => replays.find(id))
+    const found = yield* known(id, (replays) => (follow ? untilOver(replays, id) : replays.find(id)))
     if (json) printJson(shownReplay(found))
     else showReplay(found)
+    return follow && found.state === "stopped" ? yield* new AnswerIsNo() : undefined
   }),
 ).pipe(Command.withDescription("Show how far a replay has come"))
 
@@ -114,7 +122,7 @@ const stop = Command.make(
     const { json } = yield* shared
     const stopped = yield* known(id, (replays) =>
       Effect.flatMap(replays.find(id), (one) =>
-        one === undefined ? Effect.succeed(undefined) : replays.stop(one, whoAmI()),
+        one === undefined ? Effect.succeed(undefined) : replays.stop(one, whoseCommand()),
       ),
     )
     if (json) return printJson(shownReplay(stopped))
@@ -167,10 +175,10 @@ export const replay = Command.make(
         message: "say what to replay (--from, --type, --rule …: see --help), or --all; look at it first with --dry-run",
       })
     }
-    const begun = yield* withReplays((replays) => replays.begin(request, whoAmI()))
+    const begun = yield* withReplays((replays) => replays.begin(request, whoseCommand()))
     if (json) return printJson(shownReplay(begun))
     good(`${begun.id} has begun; a running runtime goes on with it`)
-    note(`  how far it has come: meshes replay show ${begun.id}`)
+    note(`  how far it has come: meshes replay show ${begun.id} --follow`)
     return undefined
   }),
 ).pipe(
@@ -210,6 +218,25 @@ const known = <E>(id: string, use: (replays: Replays["Service"]) => Effect.Effec
     return yield* new AnswerIsNo()
   })
 
+/** Says now and then how far it has come. */
+const untilOver = (replays: Replays["Service"], id: string) =>
+  Effect.gen(function* () {
+    const progress = yield* Effect.acquireRelease(Effect.sync(startProgress), ({ stop }) => Effect.sync(stop))
+    for (let said = ""; ; yield* Effect.sleep(limits.replayFollowMs)) {
+      const found = yield* replays.find(id)
+      if (found === undefined) return found
+      const line = `${shareOf(found)} of the log, ${found.progress.deliveries} deliveries of ${found.progress.events} events`
+      if (line !== said) progress.say((said = line))
+      if (found.state !== "running") return found
+    }
+  }).pipe(Effect.scoped)
+
+/** How much of what it is over it has looked at. */
+const shareOf = (one: Replay): string => {
+  const { first, last, at } = shownReplay(one).range
+  return `${one.state === "done" || last < first ? 100 : Math.floor((100 * (at - first + 1)) / (last - first + 1))} %`
+}
+
 const stateOf = ({ state }: Replay): string =>
   state === "done" ? paint.green(state) : state === "stopped" ? paint.yellow(state) : state
 
@@ -225,7 +252,10 @@ const showReplay = (one: Replay): void => {
     ["over", chosen.length === 0 ? "everything" : chosen.join(", ")],
     ["begun", `${showTime(one.created)} by ${one.by}`],
     ["rate", `${one.rate} a second${one.sameIds ? ", under the same ids" : ""}`],
-    ["events", `${progress.events} looked at, ${progress.matched} chosen (up to ${range.last} in the log)`],
+    [
+      "events",
+      `${progress.events} looked at, ${progress.matched} chosen (up to ${range.last} in the log, ${shareOf(one)})`,
+    ],
     ["deliveries", `${progress.deliveries} made, ${progress.skipped} skipped`],
     ...(progress.failed === 0 ? [] : [["failed", `the expression, for ${progress.failed} events`]]),
   ]))

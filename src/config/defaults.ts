@@ -3,6 +3,9 @@
  * Sources of figures are DESIGN (measured) unless said.
  */
 
+import { historyLimits } from "./history-limits.ts"
+import { oauthLimits } from "./oauth-limits.ts"
+
 const kibibyte = 1024
 const mebibyte = 1024 * kibibyte
 const second = 1000
@@ -163,6 +166,8 @@ export const limits = {
   /** Differences shown of one request, and characters of a value in one. */
   differencesShown: 10,
   differenceCharacters: 200,
+  /** How often a command that follows a replay looks at it. */
+  replayFollowMs: second,
   /** Replays that a list shows at the most. */
   replaysListedMax: 500,
   /** The body of a request that begins one. */
@@ -262,6 +267,8 @@ export const limits = {
   /** Keys of one page of a list, when nobody says, and at the most. */
   keysListed: 100,
   keysListedMax: 1000,
+  /** How often, at the most, the audit is told that one key is used though it has expired. */
+  keyRefusedToldEveryMs: 1 * hour,
   /** What the audit keeps of the name that a caller's program gives itself. */
   agentCharacters: 200,
   /** How long a browser remembers that it may ask. Chrome keeps it for no longer. */
@@ -321,32 +328,7 @@ export const limits = {
   keepAliveOutMs: 30 * second,
   urlsRemembered: 10_000,
 
-  // ── OAuth ──
-  /** A token is replaced so long before it expires, or a tenth of its life before, whichever is less. */
-  tokenMarginMs: 60 * second,
-  /** One request to a vendor's token address. */
-  tokenRequestMs: 10 * second,
-  /** Who refreshes a token keeps others out for this long at the most; when it is gone, another may. */
-  tokenLockMs: 20 * second,
-  /** Nothing is asked of the vendor when the lock was taken longer ago than this: the answer could come after its end. */
-  tokenLockUsedMs: 5 * second,
-  /** How long a delivery waits for a token that another replica is fetching, before it is tried again later. */
-  tokenWaitMs: 30 * second,
-  /** How often it is looked whether the token is there or the lock is free, should no word come. */
-  tokenLookMs: 500,
-  /** After a token address failed, it is left alone for so long; or as it asks, up to a minute. */
-  tokenRetryMs: 5 * second,
-  tokenRetryMaxMs: 1 * minute,
-  /** Longer tokens are refused. */
-  tokenCharacters: 16 * kibibyte,
-  /** A field of the token's answer that is kept. */
-  tokenFieldCharacters: 2000,
-  /** What is shown of a vendor's error. */
-  vendorWordsCharacters: 200,
-  /** What the button of a link's page sends. */
-  linkBodyBytes: 4 * kibibyte,
-  /** From beginning an authorization to its end. */
-  authorizationMs: 10 * minute,
+  ...oauthLimits,
 
   // ── looking back ──
   /** How far back lists look when nobody says. */
@@ -356,24 +338,7 @@ export const limits = {
   /** Lines of a list when nobody says. */
   linesListed: 50,
 
-  // ── the projection of the history ──
-  /** Messages read ahead of it; one holds up to `historyMessageCharacters`. */
-  historyPrefetch: 256,
-  /** Messages are gathered for this long, and projected together: how far lists may be behind. */
-  historyGatherMs: 100,
-  /** Names (types, rules, connections) whose keys are remembered while projecting. */
-  historyNamesRemembered: 100_000,
-  /** What SQLite keeps of the file in memory, for each who reads or writes it. */
-  historyCacheKibibytes: 32 * 1024,
-  /** How long it waits for whoever has the file at the moment. */
-  historyBusyMs: 5 * second,
-  /** Rows that a page of a list looks at, at the most, where no index knows all that was asked: tens of milliseconds. */
-  historyLookedAt: 5000,
-  /** Events of one id that are looked at: ids may be used again. */
-  historySameId: 100,
-  /** Records of a page, when nobody says and at the most. */
-  pageRecordsDefault: 50,
-  pageRecords: 200,
+  ...historyLimits,
 
   // ── supervision ──
   /** How long a loop waits for work before it makes sure that there is none. */

@@ -45,12 +45,14 @@ interface Draft<Row> {
 const pending = statuses.indexOf("pending")
 const failed = statuses.indexOf("failed")
 const statusKey = (status: Status): number => statuses.indexOf(status)
+/** A sequence alone does not do: it may be another event's, should `EVENTS` have been made anew. */
+const placeOf = (at: number, seq: number): string => `${at}/${seq}`
 const noCounts: Counts = { pending: 0, processing: 0, retrying: 0, completed: 0, failed: 0, canceled: 0 }
 
 export const makeProjector = (db: DatabaseSync): Projector => {
   const sql = statementsOf(db)
   const names = new Map<string, number>()
-  const events = new Map<number, Draft<EventRow>>()
+  const events = new Map<string, Draft<EventRow>>()
   const deliveries = new Map<string, Draft<DeliveryRow>>()
   const found = db.prepare("SELECT seq, time FROM checkpoint").get()!
   let checkpoint: Checkpoint = { seq: Number(found.seq), time: Number(found.time) }
@@ -67,7 +69,8 @@ export const makeProjector = (db: DatabaseSync): Projector => {
   const usage = makeUsageCounter(db)
 
   const eventOf = (facts: EventFacts): EventRow => {
-    const known = events.get(facts.seq)
+    const place = placeOf(facts.at, facts.seq)
+    const known = events.get(place)
     if (known !== undefined) return known.row
     const stored = sql.eventOf.get(facts.at, facts.seq) as unknown as EventRow | undefined
     const row = stored ?? {
@@ -83,7 +86,7 @@ export const makeProjector = (db: DatabaseSync): Projector => {
       status: pending,
       ...noCounts,
     }
-    events.set(facts.seq, { row, stored: stored?.status })
+    events.set(place, { row, stored: stored?.status })
     // A replay of what was removed for its age was counted when it was there.
     if (stored === undefined && facts.replay === undefined && counts(facts.type))
       usage.count("events", row.workspace, row.at)
@@ -117,6 +120,7 @@ export const makeProjector = (db: DatabaseSync): Projector => {
       http_status: null,
       message: null,
       revived_at: null,
+      replay: null,
     }
     deliveries.set(id, { row, stored: stored?.status })
     return row
@@ -124,12 +128,14 @@ export const makeProjector = (db: DatabaseSync): Projector => {
 
   const routed = (record: EventRouted): void => {
     const event = eventOf(record)
-    event.revision = nameKey(record.revision)
-    const { at, workspace, type } = record
+    const { at, workspace, type, replay } = record
+    // A replay goes by the config of its own time.
+    if (replay === undefined || event.revision === null) event.revision = nameKey(record.revision)
     for (const { id, rule, action, connection } of record.deliveries) {
       const row = deliveryOf(id, { at, event: record.event, workspace, connection })
       if (row.event_seq !== null) continue
       Object.assign(row, { event_at: at, event_seq: record.seq, type: nameKey(type), rule: nameKey(rule), action })
+      if (replay !== undefined) row.replay = nameKey(replay)
       event[statuses[row.status]!]++
       usage.count("deliveries", row.workspace, row.created)
     }
@@ -195,10 +201,11 @@ export const makeProjector = (db: DatabaseSync): Projector => {
 
   /** `undefined`: it was removed for its age. */
   const eventAt = (at: number, seq: number): EventRow | undefined => {
-    const known = events.get(seq)
+    const place = placeOf(at, seq)
+    const known = events.get(place)
     if (known !== undefined) return known.row
     const row = sql.eventOf.get(at, seq) as unknown as EventRow | undefined
-    if (row !== undefined) events.set(seq, { row, stored: row.status })
+    if (row !== undefined) events.set(place, { row, stored: row.status })
     return row
   }
 

@@ -36,6 +36,7 @@ export interface DeliveryFilter extends Paged {
   readonly rule?: string | undefined
   readonly event?: string | undefined
   readonly outcome?: OutcomeKind | undefined
+  readonly replay?: string | undefined
 }
 
 export interface Queries extends UsageQueries {
@@ -44,7 +45,8 @@ export interface Queries extends UsageQueries {
   readonly event: (workspace: string, id: string) => EventWhole | undefined
   readonly deliveries: (filter: DeliveryFilter) => Page<DeliveryView>
   readonly delivery: (workspace: string, id: string) => DeliveryWhole | undefined
-  readonly checkpoint: () => Checkpoint
+  /** `log`: which log all of this is of. */
+  readonly checkpoint: () => Checkpoint & { readonly log: string }
 }
 
 /** A name that nothing in the projection has. */
@@ -96,6 +98,7 @@ export const makeQueries = (db: DatabaseSync): Queries => {
     status: statuses[row.status]!,
     created: row.created,
     attempts: row.attempts,
+    ...(row.replay === null ? {} : { replay: nameOf(row.replay) }),
     ...(row.next === null || statuses[row.status] !== "retrying" ? {} : { next: row.next }),
     ...(row.last_at === null
       ? {}
@@ -153,12 +156,14 @@ export const makeQueries = (db: DatabaseSync): Queries => {
     rule,
     event,
     outcome,
+    replay,
     ...rest
   }: DeliveryFilter): Walk => {
     const place = { workspace: keyOf(workspace) }
     const also: Array<Walk["also"][number]> = [["type IS NOT NULL"]]
     if (rule !== undefined) also.push(["rule = ?", keyOf(rule)])
     if (outcome !== undefined) also.push(["outcome = ?", outcomeKinds.indexOf(outcome)])
+    if (replay !== undefined) also.push(["replay = ?", keyOf(replay)])
     let ways: ReadonlyArray<Way>
     if (event !== undefined) {
       ways = placesOf(workspace, event).map(([at, seq]) => ({
@@ -188,7 +193,7 @@ export const makeQueries = (db: DatabaseSync): Queries => {
   const deliveryAt = db.prepare("SELECT * FROM deliveries WHERE created = ? AND tie = ?")
   const attemptsOf = db.prepare("SELECT * FROM attempts WHERE created = ? AND tie = ? ORDER BY at, attempt")
   const revivalsOf = db.prepare("SELECT at, who FROM revivals WHERE created = ? AND tie = ? ORDER BY at")
-  const checkpoint = db.prepare("SELECT seq, time FROM checkpoint")
+  const checkpoint = db.prepare("SELECT log, seq, time FROM checkpoint")
 
   return {
     events: (filter) => page(eventsOf(filter), eventView),
@@ -221,8 +226,8 @@ export const makeQueries = (db: DatabaseSync): Queries => {
     },
     ...makeUsageQueries(db),
     checkpoint: () => {
-      const { seq, time } = checkpoint.get()!
-      return { seq: Number(seq), time: Number(time) }
+      const { log, seq, time } = checkpoint.get()!
+      return { log: String(log), seq: Number(seq), time: Number(time) }
     },
   }
 }

@@ -82,8 +82,9 @@ const ReplayRecord = Schema.Struct({
   rate: Schema.Int,
   same_ids: Schema.Boolean,
   progress: Schema.Struct(counts),
-  range: Schema.Struct({ first: Schema.Int, last: Schema.Int }).annotate({
-    description: "Sequences of events in the log: what was routed when the replay was begun.",
+  range: Schema.Struct({ first: Schema.Int, last: Schema.Int, at: Schema.Int }).annotate({
+    description:
+      "Sequences of events in the log: what was routed when the replay was begun, and the last one that it came to.",
   }),
 }).annotate({ identifier: "Replay" })
 
@@ -114,7 +115,9 @@ const ReplayPreview = Schema.Struct({
       request: Schema.optionalKey(Schema.Json),
       error: Schema.optionalKey(Schema.String),
     }),
-  ).annotate({ description: "The first ones, as they would be sent, secrets masked." }),
+  ).annotate({
+    description: "The first ones, as they would be sent, secrets masked. None for a key without `payload:read`.",
+  }),
 }).annotate({ identifier: "ReplayPreview", description: "The answer to a dry run." })
 
 const replayParams = Schema.Struct({ workspace: Schema.String, replay: Schema.String })
@@ -141,8 +144,14 @@ export class ReplaysApi extends HttpApiGroup.make("replays")
         limit: Schema.optionalKey(
           Schema.String.annotate({ description: `1 to ${limits.replaysListedMax}, default ${limits.linesListed}` }),
         ),
+        cursor: Schema.optionalKey(Schema.String.annotate({ description: "`next_cursor` of the page before." })),
       }),
-      success: Schema.Struct({ count: Schema.Int, records: Schema.Array(ReplayRecord) }),
+      success: Schema.Struct({
+        count: Schema.Int,
+        limit: Schema.Int,
+        next_cursor: Schema.NullOr(Schema.String),
+        records: Schema.Array(ReplayRecord),
+      }),
       error: askProblems,
     }).annotateMerge(OpenApi.annotations({ summary: "List a workspace's replays", description: "The latest first." })),
     HttpApiEndpoint.get("show", "/api/v1/workspaces/:workspace/replays/:replay", {

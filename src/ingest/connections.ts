@@ -10,11 +10,14 @@ import { limits } from "../config/defaults.ts"
 import type { ConnectionPlan } from "../config/plan.ts"
 import { ConnectionStates, ConnectionSwitch } from "../log/connections.ts"
 import { shownState, switched, type ConnectionRef, type ConnectionState } from "../model/connection-state.ts"
-import type { LogUnavailable } from "../model/errors.ts"
+import { knownAuthorization, refOf, shownAuthorization } from "../secrets/authorization.ts"
+import { oauthOf } from "../secrets/oauth.ts"
+import { Vault } from "../secrets/vault.ts"
+import { actorOf } from "./authenticate.ts"
 import { readBody } from "./body.ts"
 import { makeFinder } from "./find-connection.ts"
 import { parseJson } from "./json.ts"
-import { type Problem, problem, problemResponse } from "./problem.ts"
+import { type Problem, problem, problemResponse, unavailable } from "./problem.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
 
@@ -24,6 +27,7 @@ const stateNames: ReadonlyArray<string> = ["closed", "open", "paused"]
 export const makeConnections = Effect.gen(function* () {
   const { find, findConnection } = yield* makeFinder
   const states = yield* ConnectionStates
+  const vault = yield* Vault
   const lever = yield* ConnectionSwitch
   const clock = yield* Clock.Clock
 
@@ -46,8 +50,19 @@ export const makeConnections = Effect.gen(function* () {
       const found = findConnection(request, "read", place)
       return Result.isFailure(found)
         ? problemResponse(found.failure)
-        : HttpServerResponse.jsonUnsafe(recordOf(found.success.plan, states.get(place)))
+        : HttpServerResponse.jsonUnsafe({
+            ...recordOf(found.success.plan, states.get(place)),
+            ...authorizationOf(found.success.plan),
+          })
     })
+
+  /** Nothing where it uses none, or the vault cannot open it. */
+  const authorizationOf = (plan: ConnectionPlan) => {
+    const known =
+      oauthOf(plan) === undefined ? undefined : Result.getOrUndefined(knownAuthorization(vault, refOf(plan)))
+    if (known === undefined) return {}
+    return { authorization: known === "none" ? null : shownAuthorization(known) }
+  }
 
   const turn = (to: "paused" | "closed") =>
     Effect.fnUntraced(function* (request: HttpServerRequest, place: ConnectionRef) {
@@ -55,9 +70,13 @@ export const makeConnections = Effect.gen(function* () {
       if (Result.isFailure(found)) return problemResponse(found.failure)
       const reason = reasonIn(yield* readBody(request, limits.pauseBodyBytes))
       if (Result.isFailure(reason)) return problemResponse(reason.failure)
-      const by = `key:${found.success.identity.name}`
+      const actor = actorOf(found.success.identity, request)
       return yield* lever
-        .change(place, (before) => switched(before, to, by, reason.success, clock.currentTimeMillisUnsafe()))
+        .change(
+          place,
+          (before) => switched(before, to, actor.by, reason.success, clock.currentTimeMillisUnsafe()),
+          actor,
+        )
         .pipe(
           Effect.match({
             onSuccess: (state) => HttpServerResponse.jsonUnsafe(recordOf(found.success.plan, state)),
@@ -67,13 +86,6 @@ export const makeConnections = Effect.gen(function* () {
     })
 
   return { list, show, pause: turn("paused"), resume: turn("closed") }
-})
-
-/** Repeating it is harmless, whatever became of the first. */
-const unavailable = (error: LogUnavailable): Problem => ({
-  status: 503,
-  message: `the log does not answer now: send it again (${error.reason})`,
-  headers: { "retry-after": "1" },
 })
 
 const reasonIn = (body: Result.Result<Buffer, Problem>): Result.Result<string, Problem> => {

@@ -6,11 +6,14 @@ import * as Effect from "effect/Effect"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Result from "effect/Result"
+import { allows } from "../accounts/keys.ts"
 import { limits } from "../config/defaults.ts"
+import { Audit } from "../log/audit.ts"
 import { Replays } from "../log/replays.ts"
 import type { Issue, LogUnavailable, Unusable } from "../model/errors.ts"
 import type { WorkspaceId } from "../model/ids.ts"
 import { shownReplay, type ReplayRequest } from "../model/replay.ts"
+import { actorOf } from "./authenticate.ts"
 import { readBody } from "./body.ts"
 import { makeFinder } from "./find-connection.ts"
 import { parseJson } from "./json.ts"
@@ -28,7 +31,10 @@ export class Replayer extends Context.Service<
       ReadonlyArray<Issue>
     >
     /** As the contract's `ReplayPreview`. */
-    readonly preview: (request: ReplayRequest, requests: number) => Effect.Effect<object, LogUnavailable | Unusable>
+    readonly preview: (
+      request: ReplayRequest,
+      requests: number,
+    ) => Effect.Effect<{ readonly requests: ReadonlyArray<{ readonly event: string }> }, LogUnavailable | Unusable>
   }
 >()("meshes/Replayer") {}
 
@@ -46,6 +52,7 @@ export const makeReplays = Effect.gen(function* () {
   const { find } = yield* makeFinder
   const replays = yield* Replays
   const replayer = yield* Replayer
+  const audit = yield* Audit
 
   const begin = Effect.fnUntraced(function* (
     request: HttpServerRequest,
@@ -60,8 +67,17 @@ export const makeReplays = Effect.gen(function* () {
     const asked = replayer.check(value.success, workspace)
     if (Result.isFailure(asked)) return problemResponse(inputProblem(400, asked.failure))
     const { dryRun, requests, request: replay } = asked.success
-    if (dryRun) return yield* answered(replayer.preview(replay, requests), (preview) => preview)
-    return yield* answered(replays.begin(replay, `key:${found.success.identity.name}`), shownReplay, 201, 429)
+    const { identity } = found.success
+    const actor = actorOf(identity, request)
+    if (!dryRun) return yield* answered(replays.begin(replay, actor), shownReplay, 201, 429)
+    // Requests hold what events hold.
+    const preview = replayer.preview(replay, allows(identity, "payload:read", workspace) ? requests : 0)
+    const told = Effect.tap(preview, (shown) =>
+      Effect.forEach(new Set(shown.requests.map(({ event }) => event)), (event) =>
+        audit.write(actor, { what: "payload.viewed", target: event, workspaces: [workspace] }),
+      ),
+    )
+    return yield* answered(told, (shown) => shown)
   })
 
   const list = Effect.fnUntraced(function* (
@@ -79,9 +95,15 @@ export const makeReplays = Effect.gen(function* () {
     if (!Number.isInteger(limit) || limit < 1 || limit > limits.replaysListedMax) {
       return problemResponse(problem(400, `limit is a whole number from 1 to ${limits.replaysListedMax}`))
     }
+    const cursor = query.get("cursor")
     return yield* answered(replays.list(workspace), (all) => {
-      const records = all.filter((one) => state === null || one.state === state).slice(0, limit)
-      return { count: records.length, records: records.map(shownReplay) }
+      // Ids are in the order of time.
+      const wanted = all.filter(
+        (one) => (state === null || one.state === state) && (cursor === null || one.id < cursor),
+      )
+      const records = wanted.slice(0, limit).map(shownReplay)
+      const next_cursor = wanted.length > limit ? records.at(-1)!.id : null
+      return { count: records.length, limit, next_cursor, records }
     })
   })
 
@@ -101,7 +123,7 @@ export const makeReplays = Effect.gen(function* () {
     const found = find(request, "operate", workspace)
     if (Result.isFailure(found)) return problemResponse(found.failure)
     const stopped = Effect.flatMap(replays.find(replay, workspace), (one) =>
-      one === undefined ? Effect.succeed(undefined) : replays.stop(one, `key:${found.success.identity.name}`),
+      one === undefined ? Effect.succeed(undefined) : replays.stop(one, actorOf(found.success.identity, request)),
     )
     return yield* answered(stopped, (one) => (one === undefined ? notThere : shownReplay(one)))
   })

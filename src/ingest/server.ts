@@ -21,6 +21,7 @@ import type { Admission } from "../accounts/admission.ts"
 import { Keys } from "../accounts/keys.ts"
 import type { CurrentPlan } from "../config/current-plan.ts"
 import { limits } from "../config/defaults.ts"
+import type { Audit } from "../log/audit.ts"
 import type { ConnectionStates, ConnectionSwitch } from "../log/connections.ts"
 import type { EventLog } from "../log/event-log.ts"
 import type { IssuedKeys } from "../log/issued-keys.ts"
@@ -34,6 +35,7 @@ import { Api } from "./api.ts"
 import { makeChecks, type Checks } from "./checks.ts"
 import { makeConnections } from "./connections.ts"
 import { preflight } from "./cors.ts"
+import { makeExpiredWatch } from "./expired.ts"
 import { makeIntegrations, type Catalog } from "./integrations.ts"
 import { makeKeys } from "./keys.ts"
 import { makeOAuth, PublicAddress } from "./oauth.ts"
@@ -65,6 +67,7 @@ export const ingestLayer = (options: {
   Unusable,
   | Admission
   | EventLog
+  | Audit
   | Health
   | Keys
   | IssuedKeys
@@ -87,9 +90,12 @@ export const ingestLayer = (options: {
       const { http, port, server } = yield* listen(options)
       url = `http://${reachable(options.host)}:${port}`
       const keys = yield* Keys
+      const watchExpired = yield* makeExpiredWatch
       const answering = Effect.flatMap(HttpServerRequest, (request) => {
         const answer = preflight(keys, request)
-        return answer === undefined ? Effect.catchCause(app, answerFailure) : Effect.succeed(answer)
+        return answer === undefined
+          ? Effect.tap(Effect.catchCause(app, answerFailure), (response) => watchExpired(request, response))
+          : Effect.succeed(answer)
       })
       yield* http.serve(answering)
       yield* Effect.addFinalizer(() => Effect.sync(() => letGo(server)))
@@ -146,11 +152,12 @@ const events = HttpApiBuilder.group(Api, "events", (handlers) =>
 const connections = HttpApiBuilder.group(Api, "connections", (handlers) =>
   Effect.map(
     Effect.all([makeConnections, makeOAuth, makeChecks]),
-    ([{ list, show, pause, resume }, { authorize }, { test, choices }]) =>
+    ([{ list, show, pause, resume }, { authorize, disconnect }, { test, choices }]) =>
       handlers
         .handleRaw("test", ({ request, params }) => test(request, params))
         .handleRaw("choices", ({ request, params }) => choices(request, params))
         .handleRaw("authorize", ({ request, params }) => authorize(request, params))
+        .handleRaw("disconnect", ({ request, params }) => disconnect(request, params))
         .handleRaw("list", ({ request, params }) => list(request, params))
         .handleRaw("show", ({ request, params }) => show(request, params))
         .handleRaw("pause", ({ request, params }) => pause(request, params))

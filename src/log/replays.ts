@@ -12,9 +12,10 @@ import { limits } from "../config/defaults.ts"
 import { decodeDelivery } from "../model/delivery.ts"
 import { LogUnavailable, Unusable } from "../model/errors.ts"
 import { makeReplayId, type WorkspaceId } from "../model/ids.ts"
-import type { HistoryRecord } from "../model/record.ts"
+import type { Actor, AuditedAct, HistoryRecord } from "../model/record.ts"
 import {
   noProgress,
+  shownReplay,
   stateOf,
   type Replay,
   type ReplayEnd,
@@ -22,6 +23,7 @@ import {
   type ReplayRequest,
 } from "../model/replay.ts"
 import type { Health } from "../observe/health.ts"
+import { writeAudit } from "./audit.ts"
 import { errorCodes, publishBatch, type Message } from "./batch.ts"
 import { Nats, reasonOf, type NatsShape } from "./connection.ts"
 import { nextMessages } from "./direct.ts"
@@ -56,13 +58,13 @@ export class Replays extends Context.Service<
   Replays,
   {
     /** Begins one over all that is routed by now. A runtime goes on with it. `Unusable`: too many of the workspace are not over. */
-    readonly begin: (request: ReplayRequest, by: string) => Effect.Effect<Replay, LogUnavailable | Unusable>
+    readonly begin: (request: ReplayRequest, actor: Actor) => Effect.Effect<Replay, LogUnavailable | Unusable>
     /** `workspace`: only if it is that one's. */
     readonly find: (id: string, workspace?: WorkspaceId) => Effect.Effect<Replay | undefined, LogUnavailable>
     /** The latest first; those of one workspace, or all. */
     readonly list: (workspace?: WorkspaceId) => Effect.Effect<ReadonlyArray<Replay>, LogUnavailable>
     /** When it is answered, nothing more is made of the replay. Gives the replay as it then is; one that is over stays as it was. */
-    readonly stop: (replay: Replay, by: string, reason?: string) => Effect.Effect<Replay, LogUnavailable>
+    readonly stop: (replay: Replay, actor: Actor, reason?: string) => Effect.Effect<Replay, LogUnavailable>
     /** Where it was left; `undefined`: it is over. Whatever fails ends it: open it again. */
     readonly open: (replay: Replay) => Effect.Effect<OpenReplay | undefined, LogUnavailable>
     /** Tells of each replay there is, then of each that changes, without their progress. Ends as `watchBucket` does. */
@@ -78,11 +80,10 @@ export class Replays extends Context.Service<
       const nats = yield* Nats
       const past = yield* Past
       return {
-        begin: (request, by) => begin(nats, past, request, by),
+        begin: (request, actor) => begin(nats, past, request, actor),
         find: (id, workspace) => find(nats, id, workspace),
         list: (workspace) => list(nats, workspace),
-        stop: (replay, by, reason) =>
-          stop(nats, replay, { at: Date.now(), by, ...(reason === undefined ? {} : { reason }) }),
+        stop: (replay, actor, reason) => stop(nats, replay, actor, reason),
         open: (replay) => open(nats, replay),
         watch: ({ onReplay, onKnown }) =>
           watchBucket(nats, {
@@ -113,7 +114,12 @@ const subjectOf = ({ id, filter }: Replay): string => subjects.replay(filter.wor
 /** No workspace is called so. */
 const allWorkspaces = "_"
 
-const begin = Effect.fnUntraced(function* (nats: NatsShape, past: Past["Service"], request: ReplayRequest, by: string) {
+const begin = Effect.fnUntraced(function* (
+  nats: NatsShape,
+  past: Past["Service"],
+  request: ReplayRequest,
+  actor: Actor,
+) {
   const { workspace } = request.filter
   const running = (yield* records(nats, workspace)).filter(
     ({ state, filter }) => state === "running" && filter.workspace === workspace,
@@ -127,16 +133,32 @@ const begin = Effect.fnUntraced(function* (nats: NatsShape, past: Past["Service"
     ...request,
     id: makeReplayId(created),
     created,
-    by,
+    by: actor.by,
     ...(yield* past.range(request.filter.from)),
     state: "running",
     progress: noProgress,
   }
+  yield* tell(
+    nats,
+    actor,
+    replay,
+    "replay.started",
+    JSON.stringify(shownReplay(replay).filter).slice(0, limits.messageCharacters),
+  )
   const commit = makeCommit<ReplayCheckpoint>(nats, writerOf(replay), 0)
   yield* commit({ seq: replay.first - 1, progress: noProgress, records: [] }, [])
   yield* attempt(`beginning ${replay.id}`, () => put(nats, replay, 0))
   return replay
 })
+
+/** The audit, before it is so. */
+const tell = (nats: NatsShape, actor: Actor, { id, filter }: Replay, what: AuditedAct, detail: string | undefined) =>
+  writeAudit(nats, actor, {
+    what,
+    target: id,
+    ...(detail === undefined ? {} : { detail }),
+    ...(filter.workspace === undefined ? {} : { workspaces: [filter.workspace] }),
+  })
 
 const put = async (nats: NatsShape, replay: Replay, last: number): Promise<void> => {
   const result = await publishBatch(nats.nc, [
@@ -185,7 +207,7 @@ const records = (nats: NatsShape, workspace: WorkspaceId | undefined) => {
 
 const list = Effect.fnUntraced(function* (nats: NatsShape, workspace: WorkspaceId | undefined) {
   const shown = yield* Effect.forEach(yield* records(nats, workspace), (replay) => withProgress(nats, replay))
-  return shown.toSorted((a, b) => b.created - a.created)
+  return shown.toSorted((a, b) => (a.id < b.id ? 1 : -1))
 })
 
 const withProgress = Effect.fnUntraced(function* (nats: NatsShape, replay: Replay) {
@@ -195,14 +217,16 @@ const withProgress = Effect.fnUntraced(function* (nats: NatsShape, replay: Repla
 })
 
 /** What the record says once the checkpoint says that. */
-const ended = (replay: Replay, { progress, ended: end }: ReplayCheckpoint): Replay =>
-  end === undefined ? { ...replay, progress } : { ...replay, progress, state: stateOf(end), ended: end }
+const ended = (replay: Replay, { seq: at, progress, ended: end }: ReplayCheckpoint): Replay =>
+  end === undefined ? { ...replay, progress, at } : { ...replay, progress, at, state: stateOf(end), ended: end }
 
-const stop = Effect.fnUntraced(function* (nats: NatsShape, replay: Replay, end: ReplayEnd) {
+const stop = Effect.fnUntraced(function* (nats: NatsShape, replay: Replay, actor: Actor, reason?: string) {
+  const end: ReplayEnd = { at: Date.now(), by: actor.by, ...(reason === undefined ? {} : { reason }) }
   for (let tries = 0; ; tries++) {
     const last = yield* readCheckpoint<ReplayCheckpoint>(nats, writerOf(replay))
     if (last === undefined) return yield* forget(nats, replay, { ...lost, ended: end })
     if (last.checkpoint.ended !== undefined) return yield* settle(nats, replay, last.stored, last.checkpoint)
+    if (tries === 0) yield* tell(nats, actor, replay, "replay.stopped", reason)
     const checkpoint: ReplayCheckpoint = { ...last.checkpoint, ended: end }
     const commit = makeCommit<ReplayCheckpoint>(nats, writerOf(replay), last.stored)
     // Refused: it went on meanwhile.

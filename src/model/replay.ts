@@ -60,6 +60,8 @@ export interface Replay extends ReplayRequest {
   /** Once it is over. */
   readonly ended?: ReplayEnd
   readonly progress: ReplayProgress
+  /** Sequence of the last event that it came to. */
+  readonly at?: number
 }
 
 export interface ReplayEnd {
@@ -75,7 +77,7 @@ export const stateOf = ({ by }: ReplayEnd): Replay["state"] => (by === undefined
 
 /** A replay as programs are shown it. */
 export const shownReplay = (replay: Replay) => {
-  const { id, state, created, by, ended, rate, sameIds, progress, first, last } = replay
+  const { id, state, created, by, ended, rate, sameIds, progress, first, last, at = first - 1 } = replay
   const { workspace, from, to, types, ...rest } = replay.filter
   return {
     id,
@@ -95,6 +97,6 @@ export const shownReplay = (replay: Replay) => {
     rate,
     same_ids: sameIds,
     progress,
-    range: { first, last: Math.max(0, ...last) },
+    range: { first, last: Math.max(0, ...last), at },
   }
 }

@@ -8,8 +8,8 @@ import { subjects } from "../log/topology.ts"
 import { Unusable, type LogUnavailable } from "../model/errors.ts"
 import type { HistoryRecord } from "../model/record.ts"
 
-/** `HISTORY` messages read at once; they are larger than events. */
-const pageMessages = 100
+/** `HISTORY` messages read at once: each holds many records, and events are routed and sent between two pages. */
+const pageMessages = 20
 
 /** Clocks of server and runtime differ a little. */
 const clockSlackMs = 5000

@@ -66,6 +66,8 @@ const checkFilter = (
   const among = plans.flatMap(({ workspaces }) =>
     [...workspaces.values()].filter(({ id }) => workspace === undefined || id === workspace),
   )
+  const workspaces = plans.flatMap((plan) => [...plan.workspaces.keys()])
+  if (workspace !== undefined) check.reference(workspace, ["workspace"], "workspace", workspaces)
   const rules = () => [...new Set(among.flatMap(({ rules }) => rules.map(({ id }) => id)))]
   const connections = () => [...new Set(among.flatMap(({ connections }) => [...connections.keys()]))]
   const optional = <A>(name: string, read: (one: unknown, path: Path) => A | undefined): A | undefined =>

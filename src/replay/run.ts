@@ -27,7 +27,7 @@ export const runReplay = Effect.fnUntraced(function* (
   const replays = yield* Replays
   yield* goOn(replay).pipe(
     // Nothing that another try would change.
-    Effect.catchTag("Unusable", (error) => replays.stop(replay, "runtime", error.message)),
+    Effect.catchTag("Unusable", (error) => replays.stop(replay, { by: "runtime" }, error.message)),
   )
 })
 

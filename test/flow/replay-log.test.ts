@@ -37,6 +37,7 @@ const run = <A, E>(effect: Effect.Effect<A, E, Replays | Past | Nats>): Promise<
     ),
   )
 
+const person = { by: "cli:test" }
 const request: ReplayRequest = { filter: { workspace: "acme" }, rate: 100, sameIds: false }
 
 const deliveryOf = (replay: string, number: number): Delivery => ({
@@ -96,7 +97,7 @@ test("of two that go on with one replay, one alone makes deliveries", async () =
   const [id, taken] = await run(
     Effect.gen(function* () {
       const replays = yield* Replays
-      const replay = yield* replays.begin(request, "cli:test")
+      const replay = yield* replays.begin(request, person)
       const one = (yield* replays.open(replay))!
       const other = (yield* replays.open(replay))!
       const outcomes = [
@@ -119,14 +120,14 @@ test("once a replay is stopped nothing more is made of it, and what was made is 
   const id = await run(
     Effect.gen(function* () {
       const replays = yield* Replays
-      const replay = yield* replays.begin(request, "cli:test")
+      const replay = yield* replays.begin(request, person)
       const open = (yield* replays.open(replay))!
       expect(yield* make(open, replay.id, 1)).toBe("taken")
-      const stopped = yield* replays.stop(replay, "cli:test")
+      const stopped = yield* replays.stop(replay, person)
       expect(stopped).toMatchObject({ state: "stopped", ended: { by: "cli:test" }, progress: { deliveries: 1 } })
       expect(yield* make(open, replay.id, 2)).toBe("no")
       expect(yield* replays.open(replay)).toBeUndefined()
-      expect(yield* replays.stop(replay, "cli:other")).toEqual(stopped)
+      expect(yield* replays.stop(replay, { by: "cli:other" })).toEqual(stopped)
       expect(yield* replays.find(replay.id, "acme")).toEqual(stopped)
       expect(yield* replays.find(replay.id, "globex")).toBeUndefined()
       return replay.id
@@ -140,7 +141,7 @@ test("one that was asleep through a replay's end makes nothing of it", async () 
   const id = await run(
     Effect.gen(function* () {
       const replays = yield* Replays
-      const replay = yield* replays.begin(request, "cli:test")
+      const replay = yield* replays.begin(request, person)
       const asleep = (yield* replays.open(replay))!
       const open = (yield* replays.open(replay))!
       yield* make(open, replay.id, 1)
@@ -158,11 +159,11 @@ test("a workspace has so many replays that are not over, and no more; another's 
   const tells = await run(
     Effect.gen(function* () {
       const replays = yield* Replays
-      const beginOf = (workspace: string) => replays.begin({ ...request, filter: { workspace } }, "cli:test")
+      const beginOf = (workspace: string) => replays.begin({ ...request, filter: { workspace } }, person)
       const begun = yield* Effect.all(Array.from({ length: limits.replaysPerWorkspace }, () => beginOf("busy")))
       const refused = yield* Effect.flip(beginOf("busy"))
       yield* beginOf("other")
-      yield* replays.stop(begun[0]!, "cli:test")
+      yield* replays.stop(begun[0]!, person)
       yield* beginOf("busy")
       return [refused._tag, refused.message]
     }),
@@ -177,7 +178,7 @@ test("what no router has come to is left to it", async () => {
       const { nc } = yield* Nats
       yield* Effect.promise(() => nc.request("events.acme.order.placed", "{}"))
       const replays = yield* Replays
-      const replay = yield* replays.begin(request, "cli:test")
+      const replay = yield* replays.begin(request, person)
       yield* runReplay(replay).pipe(Effect.provideService(CurrentPlan, { get: () => plan }))
       return yield* replays.find(replay.id)
     }),

@@ -8,6 +8,7 @@ import { startDestination, type Destination, type Received } from "../support/de
 import { historyOnce } from "../support/history.ts"
 import { startNats, type TestNats } from "../support/nats.ts"
 import { adminKey, configHead, startRuntime, type TestRuntime } from "../support/runtime.ts"
+import { inWhole } from "../support/scale.ts"
 
 let nats: TestNats
 let runtime: TestRuntime
@@ -16,6 +17,9 @@ let destination: Destination
 let answer: (request: Omit<Received, "status">, before: number) => number = () => 200
 
 const acmeKey = "msh_acme_operator_0123456789"
+/** One that may operate and not see what events hold, and one that may see all and not operate. */
+const blindKey = "msh_acme_blind_0123456789abc"
+const readKey = "msh_acme_reader_0123456789ab"
 
 /** @param rules of each workspace, beside those that are there from the beginning */
 const configOf = (rules = ""): string => `
@@ -29,7 +33,9 @@ const workspace = (id) => ({
     quotes: { on: "quote.made", when: { expression: "payload.number < 6" }, actions: [{ connection: "crm", map: { amount: "payload.number" } }] },
     ${rules} } })
 export default defineConfig({
-  keys: { "acme-ops": { key: secret("ACME_KEY"), scopes: ["read", "operate"], workspaces: ["acme"] } },
+  keys: { "acme-ops": { key: secret("ACME_KEY"), scopes: ["read", "payload:read", "operate"], workspaces: ["acme"] },
+    "acme-blind": { key: secret("BLIND_KEY"), scopes: ["operate"], workspaces: ["acme"] },
+    "acme-reads": { key: secret("READ_KEY"), scopes: ["read", "payload:read"], workspaces: ["acme"] } },
   workspaces: { acme: workspace("acme"), globex: workspace("globex") } } as any)`
 
 beforeAll(async () => {
@@ -38,7 +44,7 @@ beforeAll(async () => {
   runtime = await startRuntime({
     natsUrl: nats.url,
     config: configOf(),
-    env: { MESHES_LOG_LEVEL: "warn", ACME_KEY: acmeKey },
+    env: { MESHES_LOG_LEVEL: "warn", ACME_KEY: acmeKey, BLIND_KEY: blindKey, READ_KEY: readKey },
   })
 })
 
@@ -54,7 +60,11 @@ interface Publishing {
   readonly payload: object
 }
 
-const publish = async (type: string, events: ReadonlyArray<Publishing>) => {
+const publish = async (type: string, events: ReadonlyArray<Publishing>): Promise<void> => {
+  if (events.length > 1000) {
+    await publish(type, events.slice(0, 1000))
+    return publish(type, events.slice(1000))
+  }
   const response = await fetch(`${runtime.http()}/api/v1/events/bulk`, {
     method: "POST",
     headers: { "content-type": "application/json", authorization: `Bearer ${adminKey}` },
@@ -106,59 +116,74 @@ const recorded = (count: number, wanted: (record: any) => boolean) =>
       ).size >= count,
   )
 
-test("a rule added later is delivered exactly the past events that it matches, once, and nothing of another workspace", async () => {
-  const events = (workspace: string) =>
-    upTo(400).map((number) => ({ workspace, payload: { number, plan: number % 4 === 0 ? "pro" : "free" } }))
-  await publish("sale.made", events("acme"))
-  await publish("sale.made", events("globex"))
-  await destination.until(() => at("acme-erp", "sale.made").length + at("globex-erp", "sale.made").length >= 800)
-  await runtime.kill("SIGTERM")
-  const pros = `pros: { on: "sale.made", when: { expression: "payload.plan = 'pro'" }, actions: [{ connection: "crm" }] },`
-  await writeFile(
-    join(runtime.folder, "meshes.config.ts"),
-    `${configHead}${configOf(pros)}
-`,
-  )
-  await runtime.start()
-  const dry = await runtime.meshes("replay", "-w", "acme", "--rule", "pros", "--status", "none", "--dry-run", "--json")
-  const preview = JSON.parse(dry.stdout)
-  expect(preview).toMatchObject({ deliveries: 100, skipped: 0, failed: 0, complete: true })
-  expect(preview.by).toEqual([
-    { workspace: "acme", rule: "pros", action: 0, connection: "crm", deliveries: 100, before: { none: 100 } },
-  ])
-  expect(preview.requests.map(({ request }: any) => request.body.payload.number)).toEqual([0, 4, 8])
-  expect(at("acme-crm", "sale.made")).toEqual([])
+test(
+  "a rule added later is tried on past events, then delivered exactly those that it matches, once, though the runtime is killed",
+  { timeout: 180_000 },
+  async () => {
+    const count = inWhole(10_000, 400)
+    const matching = upTo(count / 4).map((i) => i * 4)
+    const events = (workspace: string, count: number) =>
+      upTo(count).map((number) => ({ workspace, payload: { number, plan: number % 4 === 0 ? "pro" : "free" } }))
+    await publish("sale.made", events("acme", count))
+    await publish("sale.made", events("globex", 100))
+    await destination.until(() => destination.received.length >= count + 100)
+    const pros = `pros: { on: "sale.made", when: { expression: "payload.plan = 'pro'" }, actions: [{ connection: "crm" }] },`
+    const config = join(runtime.folder, "new.config.ts")
+    await writeFile(config, `${configHead}${configOf(pros)}\n`)
+    const about = ["-c", config, "-w", "acme"]
 
-  const told = await runtime.meshes(
-    "replay",
-    "-w",
-    "acme",
-    "--rule",
-    "pros",
-    "--status",
-    "none",
-    "--rate",
-    "1000",
-    "--json",
-  )
-  const { id } = JSON.parse(told.stdout)
-  expect(await over(id)).toMatchObject({ state: "done", progress: { deliveries: 100, skipped: 0, failed: 0 } })
-  await destination.until(() => at("acme-crm", "sale.made").length >= 100)
-  // Whatever had come too often, or for somebody else, would have been made by now.
-  await publish("sale.made", [{ payload: { number: 1000, plan: "pro" } }])
-  await destination.until(() => at("acme-crm", "sale.made").length >= 101)
-  expect(
-    at("acme-crm", "sale.made")
-      .map(numberOf)
-      .toSorted((a, b) => a - b),
-  ).toEqual([...upTo(100).map((i) => i * 4), 1000])
-  expect(replayed("acme-crm", id)).toHaveLength(100)
-  expect(at("globex-crm", "sale.made")).toEqual([])
+    const tried = JSON.parse((await runtime.meshes("replay", "--backtest", ...about, "--show", "1", "--json")).stdout)
+    expect(tried).toMatchObject({ events: count, unknown: 0, same: count, removed: { deliveries: 0 } })
+    expect([tried.changed.deliveries, tried.added]).toEqual([
+      0,
+      {
+        deliveries: matching.length,
+        actions: [
+          {
+            ...{ workspace: "acme", rule: "pros", action: 0, connection: "crm", deliveries: matching.length },
+            examples: [{ event: expect.stringMatching(/^evt_/) }],
+          },
+        ],
+      },
+    ])
+    const backfill = ["replay", ...about, "--rule", "pros", "--status", "none", "--json"]
+    const dry = JSON.parse((await runtime.meshes(...backfill, "--dry-run")).stdout)
+    expect(dry).toMatchObject({ deliveries: matching.length, skipped: 0, failed: 0, complete: true })
+    expect(dry.by).toEqual([
+      {
+        ...{ workspace: "acme", rule: "pros", action: 0, connection: "crm", deliveries: matching.length },
+        before: { none: matching.length },
+      },
+    ])
+    expect(dry.requests.map(({ request }: any) => request.body.payload.number)).toEqual([0, 4, 8])
+    expect(at("acme-crm", "sale.made")).toEqual([])
 
-  await recorded(101, ({ rule }) => rule === "pros")
-  const again = await begin({ rule: "pros", status: "none", rate: 1000 })
-  expect(await over(again)).toMatchObject({ state: "done", progress: { deliveries: 0 } })
-})
+    await runtime.kill("SIGTERM")
+    await writeFile(join(runtime.folder, "meshes.config.ts"), `${configHead}${configOf(pros)}\n`)
+    await runtime.start()
+    const { id } = JSON.parse((await runtime.meshes(...backfill, "--rate", String(inWhole(500, 100)))).stdout)
+    await destination.until(() => replayed("acme-crm", id).length >= matching.length / 4)
+    await runtime.kill("SIGKILL")
+    await runtime.start()
+    expect(await over(id)).toMatchObject({
+      state: "done",
+      progress: { deliveries: matching.length, skipped: 0, failed: 0 },
+    })
+    await recorded(matching.length, ({ rule }) => rule === "pros")
+    // Whatever had come too often, or for somebody else, would have been made by now.
+    await publish("sale.made", [{ payload: { number: count, plan: "pro" } }])
+    await destination.until(() => at("acme-crm", "sale.made").some((one) => numberOf(one) === count))
+    // An attempt whose outcome was not stored is made again, under the same id.
+    const came = new Map(at("acme-crm", "sale.made").map((one) => [one.headers["webhook-id"], numberOf(one)]))
+    expect([...came.values()].toSorted((a, b) => a - b)).toEqual([...matching, count])
+    expect(new Set(replayed("acme-crm", id).map(numberOf)).size).toBe(matching.length)
+    expect(at("globex-crm", "sale.made")).toEqual([])
+
+    await recorded(matching.length + 1, ({ rule }) => rule === "pros")
+    const again = await begin({ rule: "pros", status: "none", rate: 1000 })
+    expect(await over(again)).toMatchObject({ state: "done", progress: { deliveries: 0 } })
+  },
+)
 
 test("a replay whose runtime is killed is gone on with, and makes each delivery once", async () => {
   await publish(
@@ -240,22 +265,30 @@ test("a replay that is stopped makes nothing more, and says how far it came", as
   // It stays so through a restart, and is not gone on with.
   await runtime.kill("SIGKILL")
   await runtime.start()
-  const shown = JSON.parse((await runtime.meshes("replay", "show", id, "--json")).stdout)
-  expect(shown).toMatchObject({ state: "stopped", progress: { deliveries } })
+  const told = await runtime.meshes("replay", "show", id, "--follow", "--json")
+  const shown = JSON.parse(told.stdout)
+  expect([told.status, shown]).toMatchObject([1, { state: "stopped", progress: { deliveries } }])
   expect((await call("POST", `/${id}/stop`)).body).toEqual(shown)
   expect(new Set(replayed("acme-crm", id).map(numberOf)).size).toBe(deliveries)
 })
 
-test("a replay keeps to its rate", async () => {
+test("a replay keeps to its rate, and shows how far it has come", async () => {
   await publish(
     "rated.one",
     upTo(120).map((number) => ({ payload: { number } })),
   )
   const begun = performance.now()
   const id = await begin({ rule: "rated", rate: 40 })
+  const following = runtime.meshes("replay", "show", id, "--follow")
   await destination.until(() => replayed("acme-crm", id).length >= 120)
   // The first few go at once; a machine that is slow only makes it longer.
   expect(performance.now() - begun).toBeGreaterThan(((120 - 10) / 40) * 1000 * 0.9)
+  const { status, stdout, stderr } = await following
+  expect([status, stdout, stderr]).toEqual([
+    0,
+    expect.stringMatching(/120 made.*0 skipped/),
+    expect.stringContaining(" % of the log"),
+  ])
 })
 
 test("a replay is over what its filter leaves, by every field of it", async () => {
@@ -310,6 +343,37 @@ test("a workspace's key sees and begins replays of that workspace alone", async 
   }
   expect(replayed("acme-erp", id)).toEqual([])
   expect(replayed("globex-erp", id).length).toBeGreaterThan(0)
+})
+
+test("only who may operate begins and stops, what events hold is seen by who may, and the audit tells of all of it", async () => {
+  await publish(
+    "order.placed",
+    upTo(20).map((number) => ({ payload: { number: number + 60 } })),
+  )
+  await destination.until(() => at("acme-erp", "order.placed").some((one) => numberOf(one) === 77))
+  const filter = { type: "order.placed", expression: "payload.number = 77" }
+  expect((await call("POST", "", filter, readKey)).status).toBe(403)
+  const blind = await call("POST", "", { ...filter, dry_run: true }, blindKey)
+  expect(blind.body).toMatchObject({ deliveries: 1, requests: [] })
+  const seen = await call("POST", "", { ...filter, dry_run: true })
+  expect(seen.body.requests).toHaveLength(1)
+  const begun = await call("POST", "", { ...filter, rate: 1 }, blindKey)
+  const { id } = begun.body
+  expect((await call("POST", `/${id}/stop`, undefined, readKey)).status).toBe(403)
+  await over(id)
+  const slow = await begin({ rule: "orders", rate: 1 })
+  await call("POST", `/${slow}/stop`)
+  const acts = (
+    await historyOnce(nats.url, (all) => all.some(({ target, what }) => target === slow && what === "replay.stopped"))
+  )
+    .filter((record) => record.kind === "audit" && [id, slow, seen.body.requests[0].event].includes(record.target))
+    .map(({ what, by, workspace, target }) => [what, by, workspace, target])
+  expect(acts).toEqual([
+    ["payload.viewed", "key:acme-ops", "acme", seen.body.requests[0].event],
+    ["replay.started", "key:acme-blind", "acme", id],
+    ["replay.started", "key:admin", "acme", slow],
+    ["replay.stopped", "key:acme-ops", "acme", slow],
+  ])
 })
 
 test("what is wrong with a replay is told field by field, and begins nothing", async () => {

@@ -75,6 +75,7 @@ describe("the HTTP server", () => {
         "/api/v1/workspaces/{workspace}/connections/{connection}",
         "/api/v1/workspaces/{workspace}/connections/{connection}/pause",
         "/api/v1/workspaces/{workspace}/connections/{connection}/resume",
+        "/api/v1/workspaces/{workspace}/connections/{connection}/authorization",
         "/api/v1/workspaces/{workspace}/connections/{connection}/authorize",
         "/api/v1/workspaces/{workspace}/connections/{connection}/test",
         "/api/v1/workspaces/{workspace}/connections/{connection}/lists/{list}",
