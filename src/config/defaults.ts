@@ -96,7 +96,8 @@ export const limits = {
   /** Larger events travel as a reference to their place in `EVENTS`. */
   eventInline: 16 * kibibyte,
   eventsMaxAgeMs: 30 * day,
-  historyMaxAgeMs: 30 * day,
+  /** A month and some days: a projection that is made anew knows what was used in the whole of the running month. */
+  historyMaxAgeMs: 35 * day,
   deadMaxAgeMs: 30 * day,
 
   // ── usage ──

@@ -24,6 +24,13 @@ export const historyLimits = {
   historyLookedAt: 5000,
   /** Events of one id that are looked at: ids may be used again. */
   historySameId: 100,
+  /** What a workspace keeps whose plan does not say; see `auditRetentionDays`. */
+  historyRetentionDays: 30,
+  /** How often what is too old is looked for. */
+  historySweepEveryMs: 10 * 60 * 1000,
+  /** Removed together, at the most: rows, and workspaces and statuses looked at. */
+  historyBiteRows: 200,
+  historyBiteLooks: 2000,
   /** Events whose payloads are looked at for a page of a search, and how many at once. */
   searchEvents: 2000,
   searchReads: 32,

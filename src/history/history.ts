@@ -6,18 +6,24 @@ import { join } from "node:path"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { CurrentPlan } from "../config/current-plan.ts"
+import { limits } from "../config/defaults.ts"
+import type { Plan } from "../config/plan.ts"
 import { HistoryLog } from "../log/history-log.ts"
 import { logTime } from "../log/log-time.ts"
 import { LogUnavailable } from "../model/errors.ts"
-import type { DeliveryAttempted } from "../model/record.ts"
+import type { AuditRecord, DeliveryAttempted } from "../model/record.ts"
 import type { StoredEvent } from "../model/stored-event.ts"
+import type { Month } from "../model/usage.ts"
 import { Health } from "../observe/health.ts"
 import { supervise } from "../observe/supervise.ts"
 import { makeDesk, type Desk } from "./desk.ts"
 import { keepUp } from "./keep-up.ts"
-import type { DeliveryFilter, EventFilter, Queries } from "./queries.ts"
+import type { AuditFilter, DeliveryFilter, EventFilter, Queries } from "./queries.ts"
 import { recordsIn } from "./records.ts"
+import type { Retention } from "./retention.ts"
 import { searchEvents, type EventSearch } from "./search.ts"
+import type { UsageView } from "./usage.ts"
 import type { AttemptView, DeliveryView, DeliveryWhole, EventView, EventWhole, Page } from "./views.ts"
 
 /** How far the answers reach. */
@@ -26,6 +32,8 @@ export interface Progress {
   readonly behind: number
   /** All that the log stored before is in them; milliseconds since 1970. */
   readonly upTo: number
+  /** Of what was stored before some is not in them, as the log no longer had it when this was made of it; 0: all is. */
+  readonly since: number
 }
 
 type Asked<A> = Effect.Effect<A, LogUnavailable>
@@ -45,6 +53,9 @@ export class History extends Context.Service<
     readonly delivery: (workspace: string, id: string) => Asked<DeliveryWhole | undefined>
     /** What was sent in an attempt and what came back, as far as it was kept; `undefined`: the log no longer has it. */
     readonly exchange: (delivery: string, attempt: AttemptView) => Asked<Exchange | undefined>
+    readonly audit: (filter: AuditFilter) => Asked<Page<AuditRecord>>
+    /** Of each of these workspaces in each month in which there was something, the latest month first. */
+    readonly usage: (workspaces: ReadonlyArray<string>, month?: Month) => Asked<ReadonlyArray<UsageView>>
     readonly progress: Asked<Progress>
   }
 >()("meshes/History") {
@@ -55,12 +66,18 @@ export class History extends Context.Service<
       Effect.gen(function* () {
         const log = yield* HistoryLog
         const health = yield* Health
+        const plan = yield* CurrentPlan
         const desk = yield* Effect.acquireRelease(
           Effect.sync(() => makeDesk(join(dataDir, "history"))),
           ({ close }) => Effect.promise(close),
         )
         health.expect("history")
-        yield* Effect.forkScoped(supervise("history", keepUp(desk, log)))
+        yield* Effect.forkScoped(
+          supervise(
+            "history",
+            keepUp(desk, log, () => retentionOf(plan.get())),
+          ),
+        )
         const ask = asking(desk)
         return {
           events: (filter) => ask("events", filter),
@@ -71,11 +88,14 @@ export class History extends Context.Service<
           delivery: (workspace, id) => ask("delivery", workspace, id),
           exchange: (delivery, attempt) =>
             Effect.map(log.message(attempt.seq), (message) => message && exchangeIn(message, delivery, attempt)),
+          audit: (filter) => ask("audit", filter),
+          usage: (workspaces, month) => ask("usage", workspaces, month),
           progress: Effect.gen(function* () {
             const { id, first, last } = yield* log.extent
             const known = yield* ask("checkpoint")
-            if (known.log !== id) return { behind: last - first + 1, upTo: 0 }
-            return { behind: Math.max(0, last - known.seq), upTo: known.seq >= last ? logTime() : known.time }
+            if (known.log !== id) return { behind: last - first + 1, upTo: 0, since: 0 }
+            const { seq, time, since } = known
+            return { behind: Math.max(0, last - seq), upTo: seq >= last ? logTime() : time, since }
           }),
         }
       }),
@@ -96,6 +116,19 @@ const exchangeIn = (
     return { ...(request === undefined ? {} : { request }), ...(response === undefined ? {} : { response }) }
   }
   return undefined
+}
+
+const day = 86_400_000
+
+const retentionOf = ({ workspaces, accounts }: Plan): Retention => {
+  const now = logTime()
+  const daysOf = (account: string | undefined) =>
+    account === undefined ? undefined : accounts?.get(account)?.limits?.auditRetentionDays
+  const own = [...workspaces.values()].flatMap(({ id, account }) => {
+    const days = daysOf(account)
+    return days === undefined ? [] : [[id, now - days * day] as const]
+  })
+  return { before: now - limits.historyRetentionDays * day, workspaces: new Map(own) }
 }
 
 const asking =

@@ -8,12 +8,22 @@ import type { DatabaseSync } from "node:sqlite"
 import { limits } from "../config/defaults.ts"
 import { makeStoredEventId, timeOfId } from "../model/ids.ts"
 import { outcomeKinds } from "../model/outcome.ts"
-import type { DeliveryAttempted, DeliveryRevived, EventRouted, HistoryRecord } from "../model/record.ts"
-import { statuses, statusOfEvent, statusOfState, type Status } from "../model/status.ts"
+import type {
+  AuditRecord,
+  DeliveryAttempted,
+  DeliveryCancelled,
+  DeliveryRevived,
+  EventRefused,
+  EventRouted,
+  EventUnmatched,
+  HistoryRecord,
+} from "../model/record.ts"
+import { standingOf } from "../model/standing.ts"
+import { stateOfStatus, statuses, statusOfEvent, statusOfState, type Status } from "../model/status.ts"
 import { counts } from "../model/usage.ts"
 import { recordsIn } from "./records.ts"
-import { deliveryColumns, eventColumns, type Counts, type DeliveryRow, type EventRow } from "./rows.ts"
-import { tieOf } from "./shape.ts"
+import { deliveryActs, deliveryColumns, eventColumns, type Counts, type DeliveryRow, type EventRow } from "./rows.ts"
+import { installation, tieOf } from "./shape.ts"
 import { makeUsageCounter } from "./usage.ts"
 
 export interface Checkpoint {
@@ -21,6 +31,8 @@ export interface Checkpoint {
   readonly seq: number
   /** When the log stored it, in milliseconds. */
   readonly time: number
+  /** What the log stored before is not all here, as the log no longer had it; 0: all ever is, but for what was removed for its age. */
+  readonly since: number
 }
 
 export interface ProjectedMessage {
@@ -54,8 +66,8 @@ export const makeProjector = (db: DatabaseSync): Projector => {
   const names = new Map<string, number>()
   const events = new Map<string, Draft<EventRow>>()
   const deliveries = new Map<string, Draft<DeliveryRow>>()
-  const found = db.prepare("SELECT seq, time FROM checkpoint").get()!
-  let checkpoint: Checkpoint = { seq: Number(found.seq), time: Number(found.time) }
+  const found = db.prepare("SELECT seq, time, since FROM checkpoint").get()!
+  let checkpoint: Checkpoint = { seq: Number(found.seq), time: Number(found.time), since: Number(found.since) }
 
   const nameKey = (name: string): number => {
     const known = names.get(name)
@@ -87,10 +99,13 @@ export const makeProjector = (db: DatabaseSync): Projector => {
       ...noCounts,
     }
     events.set(place, { row, stored: stored?.status })
-    // A replay of what was removed for its age was counted when it was there.
-    if (stored === undefined && facts.replay === undefined && counts(facts.type))
-      usage.count("events", row.workspace, row.at)
     return row
+  }
+
+  /** An event counts when it was first decided about; a replay is none. */
+  const count = (event: EventRow, type: string): void => {
+    if (event.revision === null && event.reason === null && counts(type))
+      usage.count("events", event.workspace, event.at)
   }
 
   const deliveryOf = (id: string, facts: DeliveryFacts): DeliveryRow => {
@@ -120,17 +135,23 @@ export const makeProjector = (db: DatabaseSync): Projector => {
       http_status: null,
       message: null,
       revived_at: null,
+      cancelled_at: null,
       replay: null,
     }
     deliveries.set(id, { row, stored: stored?.status })
     return row
   }
 
+  const decided = (event: EventRow, { type, revision }: EventRouted | EventUnmatched): void => {
+    count(event, type)
+    event.revision = nameKey(revision)
+  }
+
   const routed = (record: EventRouted): void => {
     const event = eventOf(record)
     const { at, workspace, type, replay } = record
     // A replay goes by the config of its own time.
-    if (replay === undefined || event.revision === null) event.revision = nameKey(record.revision)
+    if (replay === undefined) decided(event, record)
     for (const { id, rule, action, connection } of record.deliveries) {
       const row = deliveryOf(id, { at, event: record.event, workspace, connection })
       if (row.event_seq !== null) continue
@@ -139,6 +160,12 @@ export const makeProjector = (db: DatabaseSync): Projector => {
       event[statuses[row.status]!]++
       usage.count("deliveries", row.workspace, row.created)
     }
+  }
+
+  const refused = (record: EventRefused): void => {
+    const event = eventOf(record)
+    count(event, record.type)
+    event.reason = record.reason
   }
 
   const attempted = (record: DeliveryAttempted, seq: number): void => {
@@ -176,18 +203,26 @@ export const makeProjector = (db: DatabaseSync): Projector => {
     settle(row)
   }
 
-  const revived = (record: DeliveryRevived): void => {
+  const acted = (what: (typeof deliveryActs)[number], record: DeliveryRevived | DeliveryCancelled): void => {
     const row = deliveryOf(record.delivery, record)
-    sql.addRevival.run(row.created, row.tie, record.at, record.by)
-    row.revived_at = Math.max(row.revived_at ?? 0, record.at)
+    sql.addAct.run(row.created, row.tie, record.at, deliveryActs.indexOf(what), record.by)
+    const column = `${what}_at` as const
+    row[column] = Math.max(row[column] ?? 0, record.at)
     settle(row)
   }
 
-  /** Decides the status anew. Only what is dead is sent again: see `read.ts`. */
+  const audited = ({ at, workspace = installation, what, by, target, key, from, agent, detail }: AuditRecord): void => {
+    const tie = tieOf(`${workspace}/${what}/${target}/${by}`)
+    const more = [key ?? null, from ?? null, agent ?? null, detail ?? null]
+    sql.addAudit.run(at, tie, nameKey(workspace), nameKey(what), nameKey(by), target, ...more)
+  }
+
+  /** Decides the status anew. */
   const settle = (row: DeliveryRow): void => {
-    const { last_at, last_status, revived_at } = row
-    const again = last_status === failed && revived_at !== null && revived_at >= last_at!
-    const status = last_status === null || again ? pending : last_status
+    const { last_at, last_status, revived_at, cancelled_at } = row
+    const last = last_at === null ? undefined : { at: last_at, state: stateOfStatus[statuses[last_status!]!] }
+    const told = { last, revived: revived_at ?? undefined, cancelled: cancelled_at ?? undefined }
+    const status = statusKey(statusOfState[standingOf(told)])
     if (status === row.status) return
     if (row.event_seq !== null) {
       const event = eventAt(row.event_at!, row.event_seq)
@@ -214,16 +249,20 @@ export const makeProjector = (db: DatabaseSync): Projector => {
       case "event.routed":
         return routed(record)
       case "event.unmatched":
-        return void (eventOf(record).revision = nameKey(record.revision))
+        return decided(eventOf(record), record)
       case "event.refused":
-        return void (eventOf(record).reason = record.reason)
+        return refused(record)
       case "rule.failed":
         eventOf(record)
         return void sql.addFailure.run(record.at, record.seq, nameKey(record.rule), record.reason)
       case "delivery.attempted":
         return attempted(record, seq)
       case "delivery.revived":
-        return revived(record)
+        return acted("revived", record)
+      case "delivery.cancelled":
+        return acted("cancelled", record)
+      case "audit":
+        return audited(record)
       default:
     }
   }
@@ -248,20 +287,23 @@ export const makeProjector = (db: DatabaseSync): Projector => {
     project: (messages) => {
       const last = messages.at(-1)
       if (last === undefined) return 0
-      let count = 0
+      let taken = 0
+      let { seq, since } = checkpoint
       db.exec("BEGIN IMMEDIATE")
       for (const message of messages) {
+        if (message.seq !== seq + 1) since = message.time
+        seq = message.seq
         const records = recordsIn(message)
-        count += records.length
+        taken += records.length
         for (const record of records) take(record, message.seq)
       }
       write()
       // Whoever projects beside us, against all locks, loses here.
-      if (sql.advance.run(last.seq, last.time, checkpoint.seq).changes !== 1)
+      if (sql.advance.run(seq, last.time, since, checkpoint.seq).changes !== 1)
         throw new Error("somebody else projects too")
       db.exec("COMMIT")
-      checkpoint = { seq: last.seq, time: last.time }
-      return count
+      checkpoint = { seq, time: last.time, since }
+      return taken
     },
   }
 }
@@ -274,7 +316,6 @@ interface EventFacts {
   readonly event?: string
   readonly resource?: string
   readonly resource_id?: string
-  readonly replay?: string
 }
 
 interface DeliveryFacts {
@@ -297,7 +338,8 @@ const statementsOf = (db: DatabaseSync) => ({
   addDelivery: db.prepare(`INSERT INTO deliveries (${deliveryColumns.join(", ")}) VALUES (${marks(deliveryColumns)})`),
   changeDelivery: db.prepare(`UPDATE deliveries SET ${settings(deliveryColumns)} WHERE created = ? AND tie = ?`),
   addAttempt: db.prepare("INSERT OR IGNORE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
-  addRevival: db.prepare("INSERT OR IGNORE INTO revivals VALUES (?, ?, ?, ?)"),
+  addAct: db.prepare("INSERT OR IGNORE INTO acts VALUES (?, ?, ?, ?, ?)"),
   addFailure: db.prepare("INSERT OR IGNORE INTO rule_failures VALUES (?, ?, ?, ?)"),
-  advance: db.prepare("UPDATE checkpoint SET seq = ?, time = ? WHERE seq = ?"),
+  addAudit: db.prepare("INSERT OR IGNORE INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+  advance: db.prepare("UPDATE checkpoint SET seq = ?, time = ?, since = ? WHERE seq = ?"),
 })

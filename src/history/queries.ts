@@ -5,12 +5,13 @@ import type { DatabaseSync, SQLOutputValue } from "node:sqlite"
 import { limits } from "../config/defaults.ts"
 import { timeOfId } from "../model/ids.ts"
 import { outcomeKinds, type OutcomeKind } from "../model/outcome.ts"
+import type { AuditedAct, AuditRecord } from "../model/record.ts"
 import { statuses, type Status } from "../model/status.ts"
 import type { Checkpoint } from "./project.ts"
-import type { DeliveryRow, EventRow } from "./rows.ts"
-import { tieOf } from "./shape.ts"
+import { deliveryActs, type DeliveryRow, type EventRow } from "./rows.ts"
+import { installation, tieOf } from "./shape.ts"
 import { makeUsageQueries, type UsageQueries } from "./usage.ts"
-import type { AttemptView, DeliveryView, DeliveryWhole, EventView, EventWhole, Page } from "./views.ts"
+import type { ActView, AttemptView, DeliveryView, DeliveryWhole, EventView, EventWhole, Page } from "./views.ts"
 import { walk, type Position, type Walk, type Way } from "./walk.ts"
 
 interface Paged {
@@ -39,12 +40,26 @@ export interface DeliveryFilter extends Paged {
   readonly replay?: string | undefined
 }
 
+export interface AuditFilter {
+  /** Absent: what concerns the installation. */
+  readonly workspace?: string | undefined
+  readonly what?: AuditedAct | undefined
+  /** As in the record: `key:<name>`, … */
+  readonly by?: string | undefined
+  readonly target?: string | undefined
+  readonly from?: number | undefined
+  readonly to?: number | undefined
+  readonly after?: Position | undefined
+  readonly limit: number
+}
+
 export interface Queries extends UsageQueries {
   readonly events: (filter: EventFilter) => Page<EventView>
   /** The latest event of an id. */
   readonly event: (workspace: string, id: string) => EventWhole | undefined
   readonly deliveries: (filter: DeliveryFilter) => Page<DeliveryView>
   readonly delivery: (workspace: string, id: string) => DeliveryWhole | undefined
+  readonly audit: (filter: AuditFilter) => Page<AuditRecord>
   /** `log`: which log all of this is of. */
   readonly checkpoint: () => Checkpoint & { readonly log: string }
 }
@@ -178,6 +193,35 @@ export const makeQueries = (db: DatabaseSync): Queries => {
     return { table: "deliveries", order: ["created", "tie"], ways, also, ...rest }
   }
 
+  const auditOf = ({ workspace = installation, what, by, target, ...rest }: AuditFilter): Walk => {
+    const place = { workspace: keyOf(workspace) }
+    const also: Array<Walk["also"][number]> = target === undefined ? [] : [["target = ?", target]]
+    if (by !== undefined && what !== undefined) also.push(["what = ?", keyOf(what)])
+    const way: Way =
+      by !== undefined
+        ? { index: "audit_by_who", equal: { ...place, who: keyOf(by) } }
+        : what !== undefined
+          ? { index: "audit_by_what", equal: { ...place, what: keyOf(what) } }
+          : { index: "audit_by_workspace", equal: place }
+    return { table: "audit", order: ["at", "tie"], ways: [way], also, ...rest }
+  }
+
+  const auditView = (row: { readonly [column: string]: SQLOutputValue }): AuditRecord => {
+    const workspace = nameOf(Number(row.workspace))
+    return {
+      kind: "audit",
+      at: Number(row.at),
+      ...(workspace === installation ? {} : { workspace }),
+      what: nameOf(Number(row.what)) as AuditedAct,
+      target: String(row.target),
+      by: nameOf(Number(row.who)),
+      ...(row.key === null ? {} : { key: String(row.key) }),
+      ...(row.origin === null ? {} : { from: String(row.origin) }),
+      ...(row.agent === null ? {} : { agent: String(row.agent) }),
+      ...(row.detail === null ? {} : { detail: String(row.detail) }),
+    }
+  }
+
   const places = db.prepare(
     "SELECT at, seq FROM events WHERE workspace = ? AND id = ? ORDER BY at DESC, seq DESC LIMIT ?",
   )
@@ -192,8 +236,10 @@ export const makeQueries = (db: DatabaseSync): Queries => {
   const failuresAt = db.prepare("SELECT rule, reason FROM rule_failures WHERE at = ? AND seq = ?")
   const deliveryAt = db.prepare("SELECT * FROM deliveries WHERE created = ? AND tie = ?")
   const attemptsOf = db.prepare("SELECT * FROM attempts WHERE created = ? AND tie = ? ORDER BY at, attempt")
-  const revivalsOf = db.prepare("SELECT at, who FROM revivals WHERE created = ? AND tie = ? ORDER BY at")
-  const checkpoint = db.prepare("SELECT log, seq, time FROM checkpoint")
+  const actsAt = db.prepare("SELECT at, who FROM acts WHERE created = ? AND tie = ? AND what = ? ORDER BY at")
+  const actsOf = (place: Position, what: (typeof deliveryActs)[number]): ReadonlyArray<ActView> =>
+    actsAt.all(...place, deliveryActs.indexOf(what)).map(({ at, who }) => ({ at: Number(at), by: String(who) }))
+  const checkpoint = db.prepare("SELECT log, seq, time, since FROM checkpoint")
 
   return {
     events: (filter) => page(eventsOf(filter), eventView),
@@ -221,13 +267,15 @@ export const makeQueries = (db: DatabaseSync): Queries => {
       return {
         delivery: deliveryView(row),
         attempts: attemptsOf.all(...place).map(attemptView),
-        revivals: revivalsOf.all(...place).map(({ at, who }) => ({ at: Number(at), by: String(who) })),
+        revivals: actsOf(place, "revived"),
+        cancellations: actsOf(place, "cancelled"),
       }
     },
+    audit: (filter) => page(auditOf(filter), auditView),
     ...makeUsageQueries(db),
     checkpoint: () => {
-      const { log, seq, time } = checkpoint.get()!
-      return { log: String(log), seq: Number(seq), time: Number(time) }
+      const { log, seq, time, since } = checkpoint.get()!
+      return { log: String(log), seq: Number(seq), time: Number(time), since: Number(since) }
     },
   }
 }
