@@ -89,7 +89,12 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
         Layer.provideMerge(credentialsLayer),
         Layer.provideMerge(oauthLayer),
         Layer.provideMerge(
-          Layer.mergeAll(Admission.layer, Committer.layer, SettingsResolver.layer(options.env), History.layer(settings.dataDir)),
+          Layer.mergeAll(
+            Admission.layer,
+            Committer.layer,
+            SettingsResolver.layer(options.env),
+            History.layer(settings.dataDir),
+          ),
         ),
         Layer.provideMerge(Keys.layer({ adminKey: settings.adminKey ?? generated, keys: options.keys })),
         Layer.provideMerge(

@@ -5,6 +5,7 @@
 
 import { historyLimits } from "./history-limits.ts"
 import { oauthLimits } from "./oauth-limits.ts"
+import { usageLimits } from "./usage-limits.ts"
 
 const kibibyte = 1024
 const mebibyte = 1024 * kibibyte
@@ -100,24 +101,7 @@ export const limits = {
   historyMaxAgeMs: 35 * day,
   deadMaxAgeMs: 30 * day,
 
-  // ── usage ──
-  /** Of what is left of a month's events, a replica reserves one part in so many at a time, or what it needs at once. */
-  usageShare: 16,
-  /** How long an event waits for what others have reserved before it is refused, and how often it is looked. */
-  usageWaitMs: 2 * second,
-  usageLookMs: 100,
-  /** What a replica that is gone had reserved counts for so long still: what it had begun to store may arrive. */
-  usageSettleMs: 15 * second,
-  /** When so refused, what is reserved is worth another try after this. */
-  usageRetryMs: 5 * second,
-  /** Of more events than these it is noted how far they were counted. */
-  usageRecounted: 5000,
-  usageConsumerMs: 1 * second,
-  /** Long enough for the month that it is about. */
-  usageMaxAgeMs: 62 * day,
-  /** How often it is looked, at least and at most, how much of a limit is used: where events come in by NATS, so late is one refused. */
-  usageWatchMs: 1 * second,
-  usageWatchMaxMs: 30 * second,
+  ...usageLimits,
 
   // ── routing ──
   /** Fixed when the streams are made: a workspace belongs to one partition. */

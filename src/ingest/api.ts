@@ -15,7 +15,8 @@ import { eventIdPattern, eventTypePattern, resourcePattern, workspacePattern } f
 import { ConnectionsApi, IntegrationsApi, OAuthApi, SecretsApi } from "./api-connections.ts"
 import { KeysApi } from "./api-keys.ts"
 import { ReplaysApi } from "./api-replays.ts"
-import { InputErrors, jsonAs, problemAt, text, time } from "./api-parts.ts"
+import { UsageApi } from "./api-usage.ts"
+import { InputErrors, jsonAs, limitProblemAt, problemAt, text, time } from "./api-parts.ts"
 
 const fields = {
   workspace: Schema.optionalKey(text(workspacePattern, "May be left out when the key is bound to one workspace.")),
@@ -101,7 +102,7 @@ const problems = [
   problemAt(413, "The body, or the event, is too large."),
   problemAt(415, "The content type is none that is taken."),
   problemAt(422, "The payload does not fit the schema of its event type."),
-  problemAt(429, "A limit is reached; `Retry-After` says when to try again."),
+  limitProblemAt("A limit of the plan is reached; `Retry-After` says when to try again."),
   problemAt(500, "A bug of the server's."),
   problemAt(503, "The log cannot store it now. `message` says whether nothing was stored or that is not known."),
 ]
@@ -202,6 +203,7 @@ export class Api extends HttpApi.make("meshes")
   .add(IntegrationsApi)
   .add(KeysApi)
   .add(ReplaysApi)
+  .add(UsageApi)
   .add(HealthApi)
   .annotateMerge(
     OpenApi.annotations({

@@ -23,6 +23,7 @@ import type { CurrentPlan } from "../config/current-plan.ts"
 import { limits } from "../config/defaults.ts"
 import type { Audit } from "../log/audit.ts"
 import type { ConnectionStates, ConnectionSwitch } from "../log/connections.ts"
+import type { History } from "../history/history.ts"
 import type { EventLog } from "../log/event-log.ts"
 import type { IssuedKeys } from "../log/issued-keys.ts"
 import type { Replays } from "../log/replays.ts"
@@ -43,6 +44,7 @@ import { problem, problemResponse } from "./problem.ts"
 import { makePublisher } from "./publish.ts"
 import { makeReplays, type Replayer } from "./replays.ts"
 import { makeSecrets } from "./secrets.ts"
+import { makeUsage } from "./usage.ts"
 
 /** How often, while the server closes, connections that have become idle are closed. */
 const idleClosedEveryMs = 50
@@ -80,6 +82,7 @@ export const ingestLayer = (options: {
   | Catalog
   | Replays
   | Replayer
+  | History
 > =>
   Layer.effect(
     IngestAddress,
@@ -210,6 +213,14 @@ const keys = HttpApiBuilder.group(Api, "keys", (handlers) =>
   ),
 )
 
+const usage = HttpApiBuilder.group(Api, "usage", (handlers) =>
+  Effect.map(makeUsage, ({ list, show }) =>
+    handlers
+      .handleRaw("list", ({ request }) => list(request))
+      .handleRaw("show", ({ request, params }) => show(request, params)),
+  ),
+)
+
 const health = HttpApiBuilder.group(Api, "health", (handlers) =>
   Effect.gen(function* () {
     const reporting = yield* Reporting
@@ -233,7 +244,7 @@ const health = HttpApiBuilder.group(Api, "health", (handlers) =>
 
 const routes = Layer.mergeAll(
   HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(
-    Layer.provide([events, connections, oauth, secrets, integrations, replays, keys, health]),
+    Layer.provide([events, connections, oauth, secrets, integrations, replays, keys, usage, health]),
   ),
   HttpApiScalar.layer(Api, { path: "/docs", scalar: { withDefaultFonts: false } }),
 )

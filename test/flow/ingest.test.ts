@@ -15,6 +15,7 @@ import { parseEventSubject, streams, subjects } from "../../src/log/topology.ts"
 import { decodeStored } from "../../src/model/stored-event.ts"
 import { Health } from "../../src/observe/health.ts"
 import { makeMemoryCircuits } from "../unit/ingest/memory-circuits.ts"
+import { noPast } from "../unit/ingest/no-past.ts"
 import { noVendors } from "../unit/ingest/no-vendors.ts"
 import { makeMemoryKeys } from "../unit/ingest/memory-keys.ts"
 import { makeMemoryVault } from "../unit/ingest/memory-vault.ts"
@@ -36,6 +37,7 @@ const runtime = (server: TestNats) => {
   const services = Layer.mergeAll(
     noLimits.pipe(Layer.provideMerge(log)),
     noVendors,
+    noPast,
     Health.layer,
     keys,
     makeMemoryCircuits().layer,

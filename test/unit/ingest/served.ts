@@ -11,6 +11,7 @@ import type { ConnectionState } from "../../../src/model/connection-state.ts"
 import { Health } from "../../../src/observe/health.ts"
 import { makeMemoryCircuits } from "./memory-circuits.ts"
 import { noLimits } from "./no-limits.ts"
+import { noPast } from "./no-past.ts"
 import { noVendors } from "./no-vendors.ts"
 import { makeMemoryKeys } from "./memory-keys.ts"
 import { makeMemoryLog, type MemoryLog } from "./memory-log.ts"
@@ -93,6 +94,7 @@ export const serve = (keys: ReadonlyArray<KeyPlan> = []) =>
     const services = Layer.mergeAll(
       circuits,
       noVendors,
+      noPast,
       log.layer,
       vault.layer,
       Health.layer,

@@ -10,6 +10,7 @@ import { Unusable } from "../../../src/model/errors.ts"
 import { Health } from "../../../src/observe/health.ts"
 import { makeMemoryCircuits } from "./memory-circuits.ts"
 import { noLimits } from "./no-limits.ts"
+import { noPast } from "./no-past.ts"
 import { noVendors } from "./no-vendors.ts"
 import { makeMemoryKeys } from "./memory-keys.ts"
 import { makeMemoryLog } from "./memory-log.ts"
@@ -151,6 +152,7 @@ describe("the HTTP server", () => {
       const { port } = other.address() as AddressInfo
       const services = Layer.mergeAll(
         noVendors,
+        noPast,
         makeMemoryCircuits().layer,
         noLimits.pipe(Layer.provideMerge(makeMemoryLog().layer)),
         makeMemoryVault().layer,
