@@ -8,6 +8,7 @@ import * as Result from "effect/Result"
 import * as Semaphore from "effect/Semaphore"
 import { Admission } from "./accounts/admission.ts"
 import { generateKey, Keys } from "./accounts/keys.ts"
+import { UsageWatch } from "./accounts/usage-watch.ts"
 import { CurrentPlan } from "./config/current-plan.ts"
 import { limits } from "./config/defaults.ts"
 import type { ConnectionPlan, KeyPlan, Plan } from "./config/plan.ts"
@@ -91,6 +92,7 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
         Layer.provideMerge(
           Layer.mergeAll(
             Admission.layer,
+            UsageWatch.layer,
             Committer.layer,
             SettingsResolver.layer(options.env),
             History.layer(settings.dataDir),

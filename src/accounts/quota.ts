@@ -139,7 +139,7 @@ export class Quota {
       if (turned._tag === "Failure") return this.#answerAll(turned.failure)
       this.#serve(turned.success)
       if (this.#waiting.length === 0) return
-      if (turned.success !== "again") yield* this.#pause
+      if (turned.success !== "again") yield* this.#pause()
     }
   })
 
@@ -212,15 +212,18 @@ export class Quota {
     for (const { got, answer } of waiting) answer({ count: got, short: failure })
   }
 
-  readonly #pause = Effect.callback<void>((resume) => {
-    const end = () => {
-      clearTimeout(timer)
-      this.#wake = () => undefined
-      resume(Effect.void)
-    }
-    const timer = setTimeout(end, limits.usageLookMs)
-    this.#wake = end
-  })
+  /** Until something is there to be seen, or for a moment. */
+  #pause(): Effect.Effect<void> {
+    return Effect.callback((resume) => {
+      const end = () => {
+        clearTimeout(timer)
+        this.#wake = () => undefined
+        resume(Effect.void)
+      }
+      const timer = setTimeout(end, limits.usageLookMs)
+      this.#wake = end
+    })
+  }
 }
 
 /** Lately: who wanted it may be gone too. */

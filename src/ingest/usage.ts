@@ -63,7 +63,12 @@ export const makeUsage = Effect.gen(function* () {
       const months = yield* history.usage([workspace])
       return HttpServerResponse.jsonUnsafe({
         ...recordOf(plan, found.success.workspace, month.success, usage),
-        months: months.map(({ workspace: _, ...one }) => one),
+        months: months.map(({ events, deliveries, attempts, ...one }) => ({
+          month: one.month,
+          events,
+          deliveries,
+          attempts,
+        })),
         ...(yield* about(month.success)),
       })
     }).pipe(answered)

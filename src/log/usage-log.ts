@@ -53,6 +53,8 @@ export class UsageLog extends Context.Service<
     /** Writes it if `seq` is still the last; `false`: somebody was faster. */
     readonly write: (scope: UsageScope, month: Month, record: UsageRecord, seq: number) => Asked<boolean>
     readonly tally: (scope: UsageScope, month: Month, record: UsageRecord) => Asked<Tally>
+    /** The last sequence of `EVENTS`. */
+    readonly last: Asked<number>
     /** Called when the record of a place changed; gives back how to stop that. */
     readonly listen: (listener: (place: string, record: UsageRecord) => void) => () => void
     /** Publishes the warning, unless the log has it. */
@@ -81,6 +83,7 @@ export class UsageLog extends Context.Service<
         read: (scope, month) => attempt("reading usage", () => read(nats, scope, month)),
         write: (scope, month, record, seq) => attempt("reserving usage", () => write(nats, scope, month, record, seq)),
         tally: (scope, month, record) => attempt("counting usage", () => tally(nats, scope, month, record)),
+        last: attempt("looking at the events", () => lastOf(nats)),
         listen: (listener) => {
           listeners.add(listener)
           return () => void listeners.delete(listener)
@@ -122,6 +125,8 @@ const write = async (nats: NatsShape, scope: UsageScope, month: Month, record: U
   throw new Error(result.reason)
 }
 
+const lastOf = async (nats: NatsShape): Promise<number> => (await nats.jsm.streams.info(streams.events)).state.last_seq
+
 type Start = { readonly seq: number } | { readonly time: number }
 
 /** How many messages there are of these subjects from there on: what a consumer of them would be given. */
@@ -150,7 +155,7 @@ const tally = async (nats: NatsShape, scope: UsageScope, month: Month, record: U
   const counted = base?.counted ?? 0
   // In this order: an event of our own that comes in between is counted too much for the moment, and never too little.
   let notCounted = await pending(nats, own, start)
-  let last = (await nats.jsm.streams.info(streams.events)).state.last_seq
+  let last = await lastOf(nats)
   for (;;) {
     const found = await pending(nats, all, start)
     const used = counted + found - notCounted
@@ -163,7 +168,7 @@ const tally = async (nats: NatsShape, scope: UsageScope, month: Month, record: U
       return { used, base: { counted: used, upTo: last, of } }
     }
     notCounted = again
-    last = (await nats.jsm.streams.info(streams.events)).state.last_seq
+    last = await lastOf(nats)
   }
 }
 
