@@ -14,6 +14,7 @@ import type { HttpServerError } from "effect/http/HttpServerError"
 import { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
+import { HttpApiSchemaError } from "effect/http-api/HttpApiError"
 import * as HttpApiScalar from "effect/http-api/HttpApiScalar"
 import * as Layer from "effect/Layer"
 import { isTagged } from "effect/Predicate"
@@ -32,6 +33,7 @@ import type { Health } from "../observe/health.ts"
 import { ownReport, Reporting } from "../observe/report.ts"
 import type { Consent } from "../secrets/consent.ts"
 import type { Vault } from "../secrets/vault.ts"
+import { makeActs, type Operator } from "./acts.ts"
 import { Api } from "./api.ts"
 import { makeChecks, type Checks } from "./checks.ts"
 import { makeConnections } from "./connections.ts"
@@ -83,6 +85,7 @@ export const ingestLayer = (options: {
   | Replays
   | Replayer
   | History
+  | Operator
 > =>
   Layer.effect(
     IngestAddress,
@@ -196,6 +199,16 @@ const replays = HttpApiBuilder.group(Api, "replays", (handlers) =>
   ),
 )
 
+const acts = HttpApiBuilder.group(Api, "acts", (handlers) =>
+  Effect.map(makeActs, ({ retryDelivery, cancelDelivery, retryEvent, cancelEvent }) =>
+    handlers
+      .handleRaw("retryDelivery", ({ request, params }) => retryDelivery(request, params))
+      .handleRaw("cancelDelivery", ({ request, params }) => cancelDelivery(request, params))
+      .handleRaw("retryEvent", ({ request, params }) => retryEvent(request, params))
+      .handleRaw("cancelEvent", ({ request, params }) => cancelEvent(request, params)),
+  ),
+)
+
 const integrations = HttpApiBuilder.group(Api, "integrations", (handlers) =>
   Effect.map(makeIntegrations, ({ list, show }) =>
     handlers
@@ -244,7 +257,7 @@ const health = HttpApiBuilder.group(Api, "health", (handlers) =>
 
 const routes = Layer.mergeAll(
   HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(
-    Layer.provide([events, connections, oauth, secrets, integrations, replays, keys, usage, health]),
+    Layer.provide([events, connections, oauth, secrets, integrations, replays, acts, keys, usage, health]),
   ),
   HttpApiScalar.layer(Api, { path: "/docs", scalar: { withDefaultFonts: false } }),
 )
@@ -272,6 +285,10 @@ const answerFailure = (
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, unknown, HttpServerRequest> => {
   if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause)
   const error = Cause.squash(cause)
+  // Handlers read everything else by themselves.
+  if (HttpApiSchemaError.is(error)) {
+    return Effect.succeed(problemResponse(problem(400, "the query is not well-formed: give each parameter once")))
+  }
   if (!isTagged(error, "HttpServerError") || !isTagged((error as HttpServerError).reason, "RouteNotFound")) {
     return Effect.as(
       Effect.logError("a request ended in a bug", cause),
