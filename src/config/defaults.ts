@@ -7,6 +7,7 @@ import { historyLimits } from "./history-limits.ts"
 import { oauthLimits } from "./oauth-limits.ts"
 import { replayLimits } from "./replay-limits.ts"
 import { reloadLimits } from "./reload-limits.ts"
+import { usageLimits } from "./usage-limits.ts"
 
 const kibibyte = 1024
 const mebibyte = 1024 * kibibyte
@@ -102,6 +103,8 @@ export const limits = {
   /** A month and some days: a projection that is made anew knows what was used in the whole of the running month. */
   historyMaxAgeMs: 35 * day,
   deadMaxAgeMs: 30 * day,
+
+  ...usageLimits,
 
   // ── routing ──
   /** Fixed when the streams are made: a workspace belongs to one partition. */
