@@ -6,7 +6,9 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as Semaphore from "effect/Semaphore"
+import { Admission } from "./accounts/admission.ts"
 import { generateKey, Keys } from "./accounts/keys.ts"
+import { UsageWatch } from "./accounts/usage-watch.ts"
 import { CurrentPlan, type PlanHolder } from "./config/current-plan.ts"
 import { limits } from "./config/defaults.ts"
 import type { ConnectionPlan, KeyPlan } from "./config/plan.ts"
@@ -41,6 +43,7 @@ import { Past } from "./log/past.ts"
 import { LogReader } from "./log/reader.ts"
 import { Replays } from "./log/replays.ts"
 import { tellConfigs } from "./log/tell-configs.ts"
+import { UsageLog } from "./log/usage-log.ts"
 import { Work } from "./log/work.ts"
 import type { Connection } from "./model/connector.ts"
 import type { Unusable } from "./model/errors.ts"
@@ -95,7 +98,13 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
         Layer.provideMerge(credentialsLayer),
         Layer.provideMerge(oauthLayer),
         Layer.provideMerge(
-          Layer.mergeAll(Committer.layer, SettingsResolver.layer(options.env), History.layer(settings.dataDir)),
+          Layer.mergeAll(
+            Admission.layer,
+            UsageWatch.layer,
+            Committer.layer,
+            SettingsResolver.layer(options.env),
+            History.layer(settings.dataDir),
+          ),
         ),
         Layer.provideMerge(Keys.layer({ adminKey: settings.adminKey ?? generated, keys: options.keys })),
         Layer.provideMerge(
@@ -114,6 +123,7 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
             ConnectionSwitch.layer,
             NatsElsewhere.layer,
             AppliedConfig.layer,
+            UsageLog.layer,
             Replays.layer.pipe(Layer.provideMerge(Past.layer)),
             Vault.layer(keyRingOf(settings.secretKeys)),
           ),

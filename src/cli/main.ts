@@ -29,6 +29,7 @@ import { secrets } from "./secrets.ts"
 import { start } from "./start.ts"
 import { tail } from "./tail.ts"
 import { test } from "./test.ts"
+import { usage } from "./usage.ts"
 import { validate } from "./validate.ts"
 
 const commands = root.pipe(
@@ -50,6 +51,7 @@ const commands = root.pipe(
     connections,
     secrets,
     keys,
+    usage,
     doctor,
   ]),
 )

@@ -17,6 +17,7 @@ export const streams = {
   vault: "KV_MESHES_VAULT",
   config: "KV_MESHES_CONFIG",
   keys: "KV_MESHES_KEYS",
+  usage: "KV_MESHES_USAGE",
   replays: "KV_MESHES_REPLAYS",
 } as const
 
@@ -79,6 +80,8 @@ export const subjects = {
   keys: "$KV.MESHES_KEYS.>",
   /** What a replay is. `scope` is its workspace, or `_` for one over all; `*` stands for any. */
   replay: (scope: string, replay: string) => `$KV.MESHES_REPLAYS.${scope}.${replay}`,
+  /** What is known of a scope's usage in a month. `kind`: `account` (`name` is a `keyToken`) or `workspace`. */
+  usage: (month: string, kind: string, name: string) => `$KV.MESHES_USAGE.${month}.${kind}.${name}`,
   dead: (workspace: WorkspaceId, connection: string, delivery: DeliveryId) =>
     `dead.${workspace}.${connection}.${delivery}`,
   /** `writer` is `route.<partition>`, `deliver.<shard>`, `replay` or `operate`. */
@@ -206,6 +209,16 @@ export const streamShapes = (): ReadonlyArray<StreamShape> => [
     retention: RetentionPolicy.Limits,
     max_msgs_per_subject: 1,
     allow_msg_ttl: true,
+    duplicate_window: nanos(limits.idempotencyWindowMs),
+  },
+  {
+    ...base,
+    name: streams.usage,
+    description: "Meshes: what is reserved of the months' events, and how far they are counted",
+    subjects: ["$KV.MESHES_USAGE.>"],
+    retention: RetentionPolicy.Limits,
+    max_msgs_per_subject: 1,
+    max_age: nanos(limits.usageMaxAgeMs),
     duplicate_window: nanos(limits.idempotencyWindowMs),
   },
   {
