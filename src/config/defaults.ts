@@ -6,6 +6,8 @@
 import { historyLimits } from "./history-limits.ts"
 import { oauthLimits } from "./oauth-limits.ts"
 import { replayLimits } from "./replay-limits.ts"
+import { reloadLimits } from "./reload-limits.ts"
+import { usageLimits } from "./usage-limits.ts"
 
 const kibibyte = 1024
 const mebibyte = 1024 * kibibyte
@@ -62,6 +64,7 @@ export const limits = {
   rateLimitPerMaxMs: 1 * day,
   retryAttemptsMax: 100,
   retryWaitMaxMs: 7 * day,
+  ...reloadLimits,
   /** Errors shown of one config; the count is always whole. */
   issuesShown: 100,
 
@@ -100,6 +103,8 @@ export const limits = {
   /** A month and some days: a projection that is made anew knows what was used in the whole of the running month. */
   historyMaxAgeMs: 35 * day,
   deadMaxAgeMs: 30 * day,
+
+  ...usageLimits,
 
   // ── routing ──
   /** Fixed when the streams are made: a workspace belongs to one partition. */
