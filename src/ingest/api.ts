@@ -15,6 +15,7 @@ import { eventIdPattern, eventTypePattern, resourcePattern, workspacePattern } f
 import { ActsApi } from "./api-acts.ts"
 import { ConnectionsApi, IntegrationsApi, OAuthApi, SecretsApi } from "./api-connections.ts"
 import { KeysApi } from "./api-keys.ts"
+import { OperationsApi } from "./api-operations.ts"
 import { ReplaysApi } from "./api-replays.ts"
 import { InputErrors, jsonAs, problemAt, text, time } from "./api-parts.ts"
 
@@ -203,6 +204,7 @@ export class Api extends HttpApi.make("meshes")
   .add(KeysApi)
   .add(ReplaysApi)
   .add(ActsApi)
+  .add(OperationsApi)
   .add(HealthApi)
   .annotateMerge(
     OpenApi.annotations({

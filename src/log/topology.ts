@@ -17,6 +17,7 @@ export const streams = {
   vault: "KV_MESHES_VAULT",
   keys: "KV_MESHES_KEYS",
   replays: "KV_MESHES_REPLAYS",
+  operations: "KV_MESHES_OPERATIONS",
 } as const
 
 export const subjects = {
@@ -28,8 +29,8 @@ export const subjects = {
   partition: (partition: number) => `evt.${partition}.>`,
   /** A router's checkpoint. */
   checkpoint: (partition: number) => `ckpt.${partition}`,
-  /** A replay's, beside the deliveries that it accounts for. */
-  replayCheckpoint: (replay: string) => `ckpt.${replay}`,
+  /** A task's, beside the deliveries that it accounts for. */
+  taskCheckpoint: (task: string) => `ckpt.${task}`,
   /** Work that is ready. */
   deliver: (shard: number, workspace: WorkspaceId, connection: string) => `deliver.${shard}.${workspace}.${connection}`,
   /** All ready work of a shard. */
@@ -67,6 +68,8 @@ export const subjects = {
   keys: "$KV.MESHES_KEYS.>",
   /** What a replay is. `scope` is its workspace, or `_` for one over all; `*` stands for any. */
   replay: (scope: string, replay: string) => `$KV.MESHES_REPLAYS.${scope}.${replay}`,
+  /** The same of an operation. */
+  operation: (scope: string, operation: string) => `$KV.MESHES_OPERATIONS.${scope}.${operation}`,
   dead: (workspace: WorkspaceId, connection: string, delivery: DeliveryId) =>
     `dead.${workspace}.${connection}.${delivery}`,
   /** `writer` is `route.<partition>`, `deliver.<shard>`, `replay` or `operate`. */
@@ -185,6 +188,16 @@ export const streamShapes = (): ReadonlyArray<StreamShape> => [
     retention: RetentionPolicy.Limits,
     max_msgs_per_subject: 1,
     allow_msg_ttl: true,
+    duplicate_window: nanos(limits.idempotencyWindowMs),
+  },
+  {
+    ...base,
+    name: streams.operations,
+    description: "Meshes: retries and cancellations of many deliveries, what they are over and what became of them",
+    subjects: ["$KV.MESHES_OPERATIONS.>"],
+    retention: RetentionPolicy.Limits,
+    max_msgs_per_subject: 1,
+    max_age: nanos(limits.replaysMaxAgeMs),
     duplicate_window: nanos(limits.idempotencyWindowMs),
   },
   {
