@@ -97,7 +97,7 @@ const checkFilter = (
 }
 
 /** A time, or how long ago. */
-const checkTime = (check: Checker, value: unknown, path: Path, now: number): number | undefined => {
+export const checkTime = (check: Checker, value: unknown, path: Path, now: number): number | undefined => {
   const back = parseDuration(value)
   const time = back === undefined ? (typeof value === "string" ? timeOf(value) : undefined) : now - back
   if (time !== undefined) return time
