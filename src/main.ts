@@ -9,9 +9,9 @@ import * as Semaphore from "effect/Semaphore"
 import { Admission } from "./accounts/admission.ts"
 import { generateKey, Keys } from "./accounts/keys.ts"
 import { UsageWatch } from "./accounts/usage-watch.ts"
-import { CurrentPlan } from "./config/current-plan.ts"
+import { CurrentPlan, type PlanHolder } from "./config/current-plan.ts"
 import { limits } from "./config/defaults.ts"
-import type { ConnectionPlan, KeyPlan, Plan } from "./config/plan.ts"
+import type { ConnectionPlan, KeyPlan } from "./config/plan.ts"
 import type { Settings } from "./config/settings.ts"
 import { listChoices, testConnection } from "./deliver/check.ts"
 import { Committer } from "./deliver/commit.ts"
@@ -25,6 +25,7 @@ import { Checks } from "./ingest/checks.ts"
 import { Catalog } from "./ingest/integrations.ts"
 import { Replayer } from "./ingest/replays.ts"
 import { IngestAddress, ingestLayer } from "./ingest/server.ts"
+import { AppliedConfig } from "./log/applied-config.ts"
 import { Audit } from "./log/audit.ts"
 import { ConnectionStates, ConnectionSwitch } from "./log/connections.ts"
 import { Nats } from "./log/connection.ts"
@@ -41,6 +42,7 @@ import { Partitions } from "./log/partition.ts"
 import { Past } from "./log/past.ts"
 import { LogReader } from "./log/reader.ts"
 import { Replays } from "./log/replays.ts"
+import { tellConfigs } from "./log/tell-configs.ts"
 import { UsageLog } from "./log/usage-log.ts"
 import { Work } from "./log/work.ts"
 import type { Connection } from "./model/connector.ts"
@@ -66,8 +68,9 @@ export interface Ready {
 
 export interface RuntimeOptions {
   readonly settings: Settings
-  readonly plan: Plan
-  /** The keys of the settings and the plan, hashed. */
+  /** The plan, which may be swapped at any time. */
+  readonly current: PlanHolder
+  /** The keys of the settings, hashed. */
   readonly keys: ReadonlyArray<KeyPlan>
   /** Environment that secrets are taken from. */
   readonly env: NodeJS.ProcessEnv
@@ -85,10 +88,11 @@ export interface RuntimeOptions {
 export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const { settings, plan } = options
+      const { settings, current } = options
       const url = settings.natsUrl ?? (yield* embedded(options)).url
-      const generated = settings.adminKey === undefined && options.keys.length === 0 ? generateKey() : undefined
-      const stages = Layer.mergeAll(routerLayer, delivererLayer, replayLayer, ingestLayer(settings)).pipe(
+      const generated = hasNoKey(options) ? generateKey() : undefined
+      const telling = tellConfigs(current)
+      const stages = Layer.mergeAll(routerLayer, delivererLayer, replayLayer, ingestLayer(settings), telling).pipe(
         Layer.provideMerge(Layer.mergeAll(checksLayer, catalogLayer, replayerLayer(options.env), operatorLayer)),
         Layer.provideMerge(Exchanges.layer),
         Layer.provideMerge(credentialsLayer),
@@ -118,6 +122,7 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
             ConnectionStates.layer,
             ConnectionSwitch.layer,
             NatsElsewhere.layer,
+            AppliedConfig.layer,
             UsageLog.layer,
             Replays.layer.pipe(Layer.provideMerge(Past.layer)),
             Vault.layer(keyRingOf(settings.secretKeys)),
@@ -129,7 +134,7 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
         Layer.provideMerge(
           Layer.mergeAll(
             Health.layer,
-            Layer.succeed(CurrentPlan, { get: () => plan }),
+            Layer.succeed(CurrentPlan, current),
             Layer.succeed(Printer, { print: options.print }),
           ),
         ),
@@ -146,6 +151,10 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
       return yield* Effect.never
     }),
   )
+
+/** Nobody could ask for anything: a key is made for the run. */
+export const hasNoKey = ({ settings, keys, current }: Pick<RuntimeOptions, "settings" | "keys" | "current">): boolean =>
+  settings.adminKey === undefined && keys.length + current.get().keys.length === 0
 
 /** What people ask of connections is asked as deliveries are sent. */
 const checksLayer = Layer.effect(

@@ -22,6 +22,7 @@ import { explain } from "./explain.ts"
 import { init } from "./init.ts"
 import { keys } from "./keys.ts"
 import { bad } from "./output.ts"
+import { plan } from "./plan.ts"
 import { publish } from "./publish.ts"
 import { replay } from "./replay.ts"
 import { secrets } from "./secrets.ts"
@@ -38,6 +39,7 @@ const commands = root.pipe(
     validate,
     explain,
     test,
+    plan,
     start,
     dev,
     publish,

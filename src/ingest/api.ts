@@ -144,6 +144,14 @@ const Loops = Schema.Struct({
       failure: Schema.optionalKey(Schema.String),
     }),
   ),
+  config: Schema.optionalKey(
+    Schema.Struct({
+      revisions: Schema.Array(Schema.String).annotate({
+        description: "In force: one, but for the moment of a reload.",
+      }),
+      refused: Schema.Boolean.annotate({ description: "The newest config is wrong; the one before goes on." }),
+    }),
+  ),
 })
 
 export class HealthApi extends HttpApiGroup.make("health")

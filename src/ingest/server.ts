@@ -237,7 +237,7 @@ const usage = HttpApiBuilder.group(Api, "usage", (handlers) =>
 const health = HttpApiBuilder.group(Api, "health", (handlers) =>
   Effect.gen(function* () {
     const reporting = yield* Reporting
-    const report = reporting(ownReport(yield* Effect.context<Health>()))
+    const report = reporting(ownReport(yield* Effect.context<Health | CurrentPlan>()))
     return handlers
       .handleRaw("alive", () => Effect.succeed(HttpServerResponse.jsonUnsafe({ status: "ok" })))
       .handleRaw("ready", () =>

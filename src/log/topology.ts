@@ -15,6 +15,7 @@ export const streams = {
   leases: "KV_MESHES_LEASES",
   connections: "KV_MESHES_CONNECTIONS",
   vault: "KV_MESHES_VAULT",
+  config: "KV_MESHES_CONFIG",
   keys: "KV_MESHES_KEYS",
   usage: "KV_MESHES_USAGE",
   replays: "KV_MESHES_REPLAYS",
@@ -47,6 +48,13 @@ export const subjects = {
   ordered: (shard: number, workspace: WorkspaceId, connection: string, key: string) =>
     `order.${shard}.${workspace}.${connection}.${key}`,
   orderedShard: (shard: number) => `order.${shard}.>`,
+  /** All deliveries of a workspace that are to be made, now or later. The connection is the fourth part of each. */
+  waiting: (workspace: WorkspaceId) => [
+    `deliver.*.${workspace}.*`,
+    `due.*.${workspace}.*.*`,
+    `parked.*.${workspace}.*`,
+    `order.*.${workspace}.*.>`,
+  ],
   /** How far an ordered lane has come. */
   lane: (shard: number, workspace: WorkspaceId, connection: string) => `lane.${shard}.${workspace}.${connection}`,
   /** How far one key of it has come, while it is on its own. */
@@ -60,6 +68,10 @@ export const subjects = {
   connection: (workspace: WorkspaceId, connection: string) => `$KV.MESHES_CONNECTIONS.${workspace}.${connection}`,
   /** A sealed record. `name` is a `nameToken`, or `*` for all. */
   sealed: (kind: string, workspace: WorkspaceId, name: string) => `$KV.MESHES_VAULT.${kind}.${workspace}.${name}`,
+  /** Which config is in force. */
+  configHead: "$KV.MESHES_CONFIG.head",
+  /** A piece of its summary. */
+  configPart: (revision: string, part: number | "*") => `$KV.MESHES_CONFIG.part.${revision}.${part}`,
   /** An API key, without the key itself. `*` for all. */
   key: (id: KeyId) => `$KV.MESHES_KEYS.key.${id}`,
   /** When it was used last. */
@@ -178,6 +190,15 @@ export const streamShapes = (): ReadonlyArray<StreamShape> => [
     retention: RetentionPolicy.Limits,
     max_msgs_per_subject: 1,
     allow_msg_ttl: true,
+    duplicate_window: nanos(limits.idempotencyWindowMs),
+  },
+  {
+    ...base,
+    name: streams.config,
+    description: "Meshes: the config in force, as a summary",
+    subjects: ["$KV.MESHES_CONFIG.>"],
+    retention: RetentionPolicy.Limits,
+    max_msgs_per_subject: 1,
     duplicate_window: nanos(limits.idempotencyWindowMs),
   },
   {

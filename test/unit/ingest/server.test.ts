@@ -35,6 +35,7 @@ describe("the HTTP server", () => {
       assert.deepStrictEqual(before.json, {
         ready: false,
         loops: [{ name: "route.0", alive: false, silent_ms: null }],
+        config: { revisions: ["000000000000"], refused: false },
       })
       server.health.beat("route.0")
       const after = yield* server.send("/readyz")
