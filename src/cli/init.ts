@@ -2,13 +2,14 @@
  * `meshes init`: a first config that runs as it is.
  */
 import { access, writeFile } from "node:fs/promises"
-import { basename } from "node:path"
+import { basename, extname } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import { settingsOf, shared } from "./context.ts"
 import { AnswerIsNo, bad, good, note, printJson } from "./output.ts"
 import { Unusable } from "../model/errors.ts"
+import { testsFileOf } from "./test.ts"
 
 /** What is written. A test runs it. */
 export const firstConfig = `import { defineConfig } from "meshes"
@@ -45,6 +46,30 @@ export default defineConfig({
 })
 `
 
+/** What is written beside it: tests of it. */
+const firstTestsOf = (config: string): string => `import { defineTests } from "meshes/testing"
+import config from "./${config}"
+
+// \`meshes test\` runs these: what each event would do. Nothing is sent, and secrets need no values.
+export default defineTests(config, [
+  {
+    name: "a lead on the pro plan is told of",
+    event: { type: "lead.created", payload: { id: "1", email: "ada@example.com", plan: "pro" } },
+    deliveries: [{ connection: "log", input: { text: "New lead ada@example.com" } }],
+  },
+  {
+    name: "nobody is told of other leads",
+    event: { type: "lead.created", payload: { id: "2", email: "grace@example.com", plan: "free" } },
+    deliveries: [],
+  },
+  {
+    name: "a lead has an address",
+    event: { type: "lead.created", payload: { id: "3" } },
+    refused: "payload.email",
+  },
+])
+`
+
 export const init = Command.make(
   "init",
   {
@@ -56,23 +81,32 @@ export const init = Command.make(
   Effect.fn(function* ({ force }) {
     const { config, json } = yield* shared
     const { configFile } = yield* settingsOf({ config })
-    const exists = yield* Effect.promise(() =>
-      access(configFile).then(
-        () => true,
-        () => false,
-      ),
-    )
+    const exists = yield* isThere(configFile)
     if (exists && !force) {
       bad(`${configFile} is there already: it was left as it is (--force writes over it)`)
       return yield* new AnswerIsNo()
     }
-    yield* Effect.tryPromise({
-      try: () => writeFile(configFile, firstConfig),
-      catch: (cause) => new Unusable({ message: `cannot write ${configFile}: ${(cause as Error).message}` }),
-    })
-    if (json) return printJson({ written: configFile })
-    good(`wrote ${basename(configFile)}`)
-    note("  next: meshes validate, meshes start, and in another terminal")
+    yield* write(configFile, firstConfig)
+    const testsFile = testsFileOf(configFile, extname(configFile))
+    const withTests = force || !(yield* isThere(testsFile))
+    if (withTests) yield* write(testsFile, firstTestsOf(basename(configFile)))
+    if (json) return printJson({ written: configFile, ...(withTests ? { tests: testsFile } : {}) })
+    good(`wrote ${basename(configFile)}${withTests ? ` and ${basename(testsFile)}` : ""}`)
+    note("  next: meshes validate, meshes test, meshes start, and in another terminal")
     note(`  meshes publish lead.created --workspace demo --payload '{"id":"1","email":"ada@example.com","plan":"pro"}'`)
   }),
-).pipe(Command.withDescription("Write a first meshes.config.ts"))
+).pipe(Command.withDescription("Write a first meshes.config.ts, and tests of it"))
+
+const isThere = (file: string) =>
+  Effect.promise(() =>
+    access(file).then(
+      () => true,
+      () => false,
+    ),
+  )
+
+const write = (file: string, text: string) =>
+  Effect.tryPromise({
+    try: () => writeFile(file, text),
+    catch: (cause) => new Unusable({ message: `cannot write ${file}: ${(cause as Error).message}` }),
+  })

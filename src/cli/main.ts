@@ -24,6 +24,7 @@ import { publish } from "./publish.ts"
 import { secrets } from "./secrets.ts"
 import { start } from "./start.ts"
 import { tail } from "./tail.ts"
+import { test } from "./test.ts"
 import { validate } from "./validate.ts"
 
 const commands = root.pipe(
@@ -32,6 +33,7 @@ const commands = root.pipe(
     init,
     validate,
     explain,
+    test,
     start,
     dev,
     publish,

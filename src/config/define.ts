@@ -135,8 +135,8 @@ export interface WorkspaceInput<Shared, Own, C> extends WorkspaceBase {
 }
 
 /** A workspace as `defineWorkspace` gives it, or as written by hand: checked at load. */
-export interface AnyWorkspace extends WorkspaceBase {
-  readonly eventTypes?: Types
+export interface AnyWorkspace<Own = Types> extends WorkspaceBase {
+  readonly eventTypes?: Own
   readonly connections?: Connections
   readonly rules?: { readonly [rule: string]: RuleInput<any, any> }
 }
@@ -155,7 +155,7 @@ export interface ConfigInput<Plans, Accounts, Shared, C, Own> {
     readonly [W in keyof C]: {
       readonly account?: keyof Accounts & string
       readonly tags?: ReadonlyArray<string>
-      readonly connections?: C[W]
+      readonly connections?: C[W] & Connections
       readonly rules?: {
         readonly [rule: string]: RuleInput<KnownTypes<Shared, W extends keyof Own ? Own[W] : unknown>, C[W]>
       }
@@ -163,13 +163,15 @@ export interface ConfigInput<Plans, Accounts, Shared, C, Own> {
   } & { readonly [W in keyof Own]: { readonly eventTypes?: Own[W] } }
 }
 
-/** What `defineConfig` gives: a value of this shape. */
-export interface Config {
+/** What `defineConfig` gives: a value of this shape, and in its type what the config says of events. */
+export interface Config<Shared = any, Own = any> {
   readonly plans?: { readonly [plan: string]: PlanInput }
   readonly accounts?: { readonly [account: string]: AccountInput<any> }
   readonly keys?: { readonly [key: string]: KeyInput }
   readonly eventTypes?: Types
   readonly workspaces: { readonly [workspace: string]: AnyWorkspace }
+  /** Never there: types alone, which `meshes/client` reads. `own`: by workspace. */
+  readonly "~events"?: { readonly shared: Shared; readonly own: Own }
 }
 
 /** Declares a team's integrations. Default-export what it gives from `meshes.config.ts`. */
@@ -177,11 +179,11 @@ export const defineConfig = <
   const Plans extends { readonly [plan: string]: unknown },
   const Accounts extends { readonly [account: string]: unknown },
   const Shared extends Types,
-  const C extends { readonly [workspace: string]: Connections },
+  const C extends { readonly [workspace: string]: Connections | unknown },
   const Own extends { readonly [workspace: string]: Types | unknown },
 >(
   config: ConfigInput<Plans, Accounts, Shared, C, Own>,
-): Config => config as unknown as Config
+): Config<Shared, Own> => config as unknown as Config<Shared, Own>
 
 /**
  * Declares one workspace, for configs that make many: in a loop, from a list of customers.
@@ -189,6 +191,7 @@ export const defineConfig = <
  * @example
  * workspaces: Object.fromEntries(customers.map((id) => [id, defineWorkspace({ connections: {…}, rules: {…} })]))
  */
-export const defineWorkspace = <const Own extends Types, const C extends Connections>(
+// `NoInfer`: what surrounds the call (`Object.fromEntries`) must not be taken for the types that the workspace declares.
+export const defineWorkspace = <const Own extends Types = {}, const C extends Connections = {}>(
   workspace: WorkspaceInput<never, Own, C>,
-): AnyWorkspace => workspace as unknown as AnyWorkspace
+): AnyWorkspace<NoInfer<Own>> => workspace as unknown as AnyWorkspace<Own>

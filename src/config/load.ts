@@ -5,26 +5,33 @@ import { access } from "node:fs/promises"
 import { relative } from "node:path"
 import { pathToFileURL } from "node:url"
 import * as Effect from "effect/Effect"
-import * as Result from "effect/Result"
 import { InvalidInput } from "../model/errors.ts"
 import { checkConfig } from "./check.ts"
 import type { Compiler, Plan } from "./plan.ts"
 
 /** The plan in a config file. @param file absolute */
 export const loadPlan = (file: string, compiler: Compiler): Effect.Effect<Plan, InvalidInput> =>
-  Effect.gen(function* () {
-    const subject = relative(process.cwd(), file) || file
-    const wrong = (message: string) => new InvalidInput({ subject, issues: [{ path: [], message }] })
-    const exported = yield* Effect.tryPromise({
-      try: () => importDefault(file),
-      catch: (cause) => wrong(explain(cause, subject)),
-    })
-    if (exported === undefined)
-      return yield* wrong("it has no default export; write `export default defineConfig({ … })`")
-    const checked = checkConfig(exported, compiler)
-    if (Result.isFailure(checked)) return yield* new InvalidInput({ subject, issues: checked.failure })
-    return checked.success
-  })
+  Effect.flatMap(loadDefault(file, "export default defineConfig({ … })"), (exported) =>
+    Effect.mapError(
+      Effect.fromResult(checkConfig(exported, compiler)),
+      (issues) => new InvalidInput({ subject: subjectOf(file), issues }),
+    ),
+  )
+
+/** What a file of the user's exports by default. @param example what is to be written where it exports nothing */
+export const loadDefault = (file: string, example: string): Effect.Effect<unknown, InvalidInput> => {
+  const subject = subjectOf(file)
+  const wrong = (message: string) => new InvalidInput({ subject, issues: [{ path: [], message }] })
+  return Effect.flatMap(
+    Effect.tryPromise({ try: () => importDefault(file), catch: (cause) => wrong(explain(cause, subject)) }),
+    (exported) =>
+      exported === undefined
+        ? Effect.fail(wrong(`it has no default export; write \`${example}\``))
+        : Effect.succeed(exported),
+  )
+}
+
+const subjectOf = (file: string): string => relative(process.cwd(), file) || file
 
 const importDefault = async (file: string): Promise<unknown> => {
   await access(file)

@@ -5,6 +5,7 @@
  * specification), so a reader can find the part of the log that an id belongs to from the id alone.
  */
 import { hash, randomBytes } from "node:crypto"
+import { alphabet, randomPart, timePart } from "./time-id.ts"
 
 /** `evt_…` when made by us; any 1 to 128 characters of `A-Za-z0-9._:-` when given by the publisher. */
 export type EventId = string
@@ -22,34 +23,6 @@ export const eventIdPattern = /^[A-Za-z0-9._:-]{1,128}$/
 export const resourcePattern = /^[A-Za-z0-9._:-]{1,64}$/
 /** Names of connections and rules: they become subject tokens and metric labels. */
 export const namePattern = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/
-
-const alphabet = "0123456789abcdefghjkmnpqrstvwxyz"
-
-const timePart = (ms: number): string => {
-  let out = ""
-  let rest = ms
-  for (let i = 0; i < 10; i++) {
-    out = alphabet[rest % 32]! + out
-    rest = Math.floor(rest / 32)
-  }
-  return out
-}
-
-/** 10 bytes as 16 characters, 5 bits each. */
-const randomPart = (bytes: Uint8Array): string => {
-  let out = ""
-  let bits = 0
-  let value = 0
-  for (let i = 0; i < 10; i++) {
-    value = ((value << 8) | bytes[i]!) & 0xfff
-    bits += 8
-    while (bits >= 5) {
-      bits -= 5
-      out += alphabet[(value >> bits) & 31]!
-    }
-  }
-  return out
-}
 
 let pool = new Uint8Array(0)
 let poolAt = 0

@@ -3,6 +3,7 @@
  */
 import { expect, test } from "vitest"
 import { seedOf } from "../support/random.ts"
+import { inWhole } from "../support/scale.ts"
 import { runOutage } from "./outage.ts"
 
 /** A file that happens to be open; what leaks with each outage would exceed this. */
@@ -14,8 +15,8 @@ test(
   async () => {
     const { heard, before, after } = await runOutage({
       seed: seedOf("outage"),
-      awayMs: 8000,
-      repeated: 5,
+      awayMs: inWhole(8000, 3000),
+      repeated: inWhole(5, 3),
       say: (line) => console.info(line),
     })
     expect(heard.get(201) ?? 0).toBe(0)

@@ -48,7 +48,22 @@ test("a connector of one's own is as good as one that comes along", async () => 
   })
 })
 
+test("the tests beside a config pass, and its events are what its publisher's types say", async () => {
+  const config = join(repository, "examples/05-typed-and-tested/meshes.config.ts")
+  const { status, stderr } = await runMeshes(["test", "--config", config], { cwd: repository, env })
+  expect(stderr).toContain("3 tests passed")
+  expect(status).toBe(0)
+  const [crm] = await explain("05-typed-and-tested", "demo")
+  expect(crm.request.body).toEqual({ contact: "ada@example.com" })
+})
+
 test("every example is run here", async () => {
   const folders = (await readdir(join(repository, "examples"))).filter((name) => !name.endsWith(".md"))
-  expect(folders).toEqual(["01-first-event", "02-signed-webhook", "03-any-http-api", "04-own-connector"])
+  expect(folders).toEqual([
+    "01-first-event",
+    "02-signed-webhook",
+    "03-any-http-api",
+    "04-own-connector",
+    "05-typed-and-tested",
+  ])
 })

@@ -77,6 +77,14 @@ test("an event straight over NATS is delivered too", async () => {
   await untilPrinted("New lead grace@example.com")
 })
 
+test("the client publishes what its types allow", async () => {
+  const file = join(folder, "client.ts")
+  const key = /MESHES_ADMIN_KEY=(\S+)/.exec(fence("sh", "npm start"))![1]!
+  await writeFile(file, fence("ts", "createClient").replace("4400", String(port)))
+  expect((await shell(`MESHES_ADMIN_KEY=${key} node -C meshes-source ${file}`)).output).toBe("")
+  await untilPrinted("New lead katherine@example.com")
+})
+
 test("the other commands do what they are said to", async () => {
   const { status, output } = await shell(fence("sh", "explain"))
   expect(output).toContain("nothing was sent")
@@ -99,5 +107,5 @@ test("the picture is a flowchart", () => {
 
 test("no fence is of a kind that nothing here runs", () => {
   expect(new Set(fences.map(({ language }) => language))).toEqual(new Set(["sh", "js", "ts", "mermaid"]))
-  expect(fences).toHaveLength(7)
+  expect(fences).toHaveLength(8)
 })

@@ -13,7 +13,7 @@ const filesIn = (folder: string): ReadonlyArray<string> =>
     .filter((entry) => entry.isFile() && entry.name.endsWith(".ts"))
     .map((entry) => relative(root, join(entry.parentPath, entry.name)))
 
-const sources = filesIn("src")
+const sources = [...filesIn("src"), ...filesIn("client")]
 const connectors = filesIn("connectors").filter((file) => !/(?:\.test|\/cases)\.ts$/.test(file))
 const textOf = (file: string): string => readFileSync(join(root, file), "utf8")
 
@@ -41,6 +41,7 @@ const allowed: { readonly [folder: string]: ReadonlyArray<string> } = {
   route: ["config", "model", "observe", "log", "transform"],
   deliver: ["config", "model", "observe", "log", "secrets", "transform"],
   history: ["config", "model", "observe", "log"],
+  explain: ["config", "model", "transform", "route", "deliver"],
 }
 
 test("a folder imports only from the folders before it in the life of an event", () => {
@@ -86,6 +87,13 @@ test("a connector imports the public barrel, effect, Node, its own files and a l
   expect(wrong).toEqual([])
 })
 
+test("the client is its own files and those of ours that import nothing, so that it is right in browsers too", () => {
+  const reached = new Set(["client/index.ts"])
+  for (const file of reached) for (const name of importsOf(file)) reached.add(name)
+  const foreign = [...reached].filter((name) => !name.startsWith("client/"))
+  expect(foreign.toSorted()).toEqual(["src/config/declared-events.ts", "src/model/time-id.ts"])
+})
+
 test("nothing imports the effect barrel, which costs half a second at start", () => {
   const wrong = [...sources, ...connectors].filter((file) => importsOf(file).includes("effect"))
   expect(wrong).toEqual([])
@@ -114,7 +122,13 @@ test("no file is longer than 400 lines", () => {
 })
 
 test("every source is imported by another, or is where the package begins", () => {
-  const entries = new Set(["src/index.ts", "src/cli/bin.ts", "connectors/index.ts"])
+  const entries = new Set([
+    "src/index.ts",
+    "src/cli/bin.ts",
+    "src/explain/testing.ts",
+    "client/index.ts",
+    "connectors/index.ts",
+  ])
   const imported = new Set([...sources, ...connectors, ...filesIn("test"), ...filesIn("scripts")].flatMap(importsOf))
   const dead = [...sources, ...connectors].filter((file) => !entries.has(file) && !imported.has(file))
   expect(dead).toEqual([])

@@ -76,6 +76,7 @@ export const right = defineConfig({
       connections: { hook: webhook({ url: "https://other.test" }) },
       rules: { one: { on: "lead.won", actions: [{ connection: "hook" }] } },
     },
+    "not-connected-yet": {},
   },
 })
 
@@ -143,6 +144,10 @@ export const wrong = defineConfig({
           wehn: {},
         },
       },
+    },
+    other: {
+      // @ts-expect-error an address is no connection
+      connections: { erp: "https://erp.acme.test" },
     },
   },
 })
