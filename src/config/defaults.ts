@@ -222,6 +222,8 @@ export const limits = {
   retryAfterMaxMs: 1 * day,
   responseBodyRead: 64 * kibibyte,
   responseBodyKept: 2 * kibibyte,
+  /** Characters of a failed attempt's own body that the history keeps. */
+  requestBodyKept: 2 * kibibyte,
   messageCharacters: 500,
   /** Response headers. */
   responseHeaderBytes: 32 * kibibyte,

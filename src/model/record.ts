@@ -7,7 +7,7 @@
  */
 import type { DeliveryState } from "./delivery.ts"
 import type { DeliveryId, EventId, EventType, WorkspaceId } from "./ids.ts"
-import type { OutcomeKind } from "./outcome.ts"
+import type { OutcomeKind, SentRequest } from "./outcome.ts"
 
 interface EventFacts {
   /** Milliseconds since 1970: when the log stored the event. */
@@ -78,7 +78,7 @@ export interface DeliveryAttempted {
   readonly state: DeliveryState
   /** When the next attempt is due; only when `state` is `retrying`. */
   readonly next?: number
-  readonly request?: { readonly method: string; readonly url: string; readonly bytes: number }
+  readonly request?: SentRequest
   readonly response?: string
   readonly revision: string
 }
