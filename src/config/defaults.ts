@@ -285,6 +285,8 @@ export const limits = {
   historyBusyMs: 5 * second,
   /** Rows that a page of a list looks at, at the most, where no index knows all that was asked: tens of milliseconds. */
   historyLookedAt: 5000,
+  /** Deliveries of a connection that are counted as its backlog, at the most. */
+  backlogCounted: 10_000,
   /** Events of one id that are looked at: ids may be used again. */
   historySameId: 100,
   /** Records of a page, when nobody says and at the most. */

@@ -10,6 +10,7 @@ import { makeStoredEventId, timeOfId } from "../model/ids.ts"
 import { outcomeKinds } from "../model/outcome.ts"
 import type { DeliveryAttempted, DeliveryRevived, EventRouted, HistoryRecord } from "../model/record.ts"
 import { statuses, statusOfEvent, statusOfState, type Status } from "../model/status.ts"
+import { makeLatest } from "./latest.ts"
 import { recordsIn } from "./records.ts"
 import { deliveryColumns, eventColumns, type Counts, type DeliveryRow, type EventRow } from "./rows.ts"
 import { tieOf } from "./shape.ts"
@@ -61,6 +62,8 @@ export const makeProjector = (db: DatabaseSync): Projector => {
     names.set(name, key)
     return key
   }
+
+  const latest = makeLatest(db, nameKey)
 
   const eventOf = (facts: EventFacts): EventRow => {
     const known = events.get(facts.seq)
@@ -194,6 +197,7 @@ export const makeProjector = (db: DatabaseSync): Projector => {
   }
 
   const take = (record: HistoryRecord, seq: number): void => {
+    latest.note(record)
     switch (record.kind) {
       case "event.routed":
         return routed(record)
@@ -224,6 +228,7 @@ export const makeProjector = (db: DatabaseSync): Projector => {
     }
     deliveries.clear()
     events.clear()
+    latest.write()
   }
 
   return {

@@ -6,6 +6,7 @@ import { limits } from "../config/defaults.ts"
 import { timeOfId } from "../model/ids.ts"
 import { outcomeKinds, type OutcomeKind } from "../model/outcome.ts"
 import { statuses, type Status } from "../model/status.ts"
+import { makeOverview, type Overview } from "./overview.ts"
 import type { Checkpoint } from "./project.ts"
 import type { DeliveryRow, EventRow } from "./rows.ts"
 import { tieOf } from "./shape.ts"
@@ -37,7 +38,7 @@ export interface DeliveryFilter extends Paged {
   readonly outcome?: OutcomeKind | undefined
 }
 
-export interface Queries {
+export interface Queries extends Overview {
   readonly events: (filter: EventFilter) => Page<EventView>
   /** The latest event of an id. */
   readonly event: (workspace: string, id: string) => EventWhole | undefined
@@ -190,6 +191,7 @@ export const makeQueries = (db: DatabaseSync): Queries => {
   const checkpoint = db.prepare("SELECT seq, time FROM checkpoint")
 
   return {
+    ...makeOverview(db, keyOf, nameOf, attemptView),
     events: (filter) => page(eventsOf(filter), eventView),
     event: (workspace, id) => {
       const place = placesOf(workspace, id)[0]
