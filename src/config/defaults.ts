@@ -292,6 +292,11 @@ export const limits = {
   /** Records of a page, when nobody says and at the most. */
   pageRecordsDefault: 50,
   pageRecords: 200,
+  /** Characters of a value in an address' query. */
+  queryValueCharacters: 1000,
+  /** How far back a text is looked for at the most, and when nobody says. */
+  payloadWindowMs: 7 * day,
+  payloadWindowDefaultMs: 1 * day,
 
   // ── supervision ──
   /** How long a loop waits for work before it makes sure that there is none. */
