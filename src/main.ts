@@ -19,12 +19,14 @@ import { makeHttpSender } from "./deliver/http.ts"
 import { Checks } from "./ingest/checks.ts"
 import { Catalog } from "./ingest/integrations.ts"
 import { IngestAddress, ingestLayer } from "./ingest/server.ts"
+import { Audit } from "./log/audit.ts"
 import { ConnectionStates, ConnectionSwitch } from "./log/connections.ts"
 import { Nats } from "./log/connection.ts"
 import { NatsElsewhere } from "./log/elsewhere.ts"
 import { embeddedServer } from "./log/embedded.ts"
 import { ensureTopology } from "./log/ensure.ts"
 import { EventLog } from "./log/event-log.ts"
+import { IssuedKeys } from "./log/issued-keys.ts"
 import { LaneLogs } from "./log/lane-log.ts"
 import { Leases } from "./log/leases.ts"
 import { Partitions } from "./log/partition.ts"
@@ -76,9 +78,12 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
         Layer.provideMerge(credentialsLayer),
         Layer.provideMerge(oauthLayer),
         Layer.provideMerge(Layer.mergeAll(Committer.layer, SettingsResolver.layer(options.env))),
+        Layer.provideMerge(Keys.layer({ adminKey: settings.adminKey ?? generated, keys: options.keys })),
         Layer.provideMerge(
           Layer.mergeAll(
             EventLog.layer,
+            Audit.layer,
+            IssuedKeys.layer,
             Partitions.layer,
             Work.layer,
             LaneLogs.layer,
@@ -92,7 +97,6 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
         // The streams are there before any stage begins.
         Layer.provideMerge(Layer.effectDiscard(ensureTopology)),
         Layer.provideMerge(Nats.layer(url)),
-        Layer.provideMerge(Keys.layer({ adminKey: settings.adminKey ?? generated, keys: options.keys })),
         Layer.provideMerge(
           Layer.mergeAll(
             Health.layer,

@@ -2,7 +2,8 @@
  * Who is asking, and what they may do. A key is a long random text that its owner sends along; only its SHA-256 is ever kept, so a
  * look-up by hash tells nobody anything by the time it takes.
  *
- * Keys come from three places: the first admin key (environment), the settings, and the config's plan, which a reload may change.
+ * Keys come from the environment (the first admin key, the settings), from the config's plan, which a reload may change, and from the log:
+ * those that were made while the runtime ran (`log/issued-keys.ts`).
  */
 import { hash, randomBytes } from "node:crypto"
 import * as Context from "effect/Context"
@@ -12,29 +13,38 @@ import * as Result from "effect/Result"
 import { CurrentPlan } from "../config/current-plan.ts"
 import type { KeyDeclaration, KeyPlan, Plan } from "../config/plan.ts"
 import type { SettingsKey } from "../config/settings.ts"
+import { IssuedKeys } from "../log/issued-keys.ts"
+import { logTime } from "../log/log-time.ts"
 import type { Issue } from "../model/errors.ts"
-import type { WorkspaceId } from "../model/ids.ts"
+import type { EventType, KeyId, WorkspaceId } from "../model/ids.ts"
+import type { IssuedKey, Scope } from "../model/key.ts"
+import { matchesType } from "../model/type-pattern.ts"
+
+export type { Scope } from "../model/key.ts"
 
 /** Random bytes in a key that is made here. */
 const keyBytes = 32
 /** Longer ones are not looked at. */
 const keyCharactersMax = 512
-
-export type Scope = KeyPlan["scopes"][number]
-
 /** What a key lets its holder do. */
 export interface Identity {
   /** The key's name, for the audit and for messages; never the key. */
   readonly name: string
+  /** Of a key that was made while the runtime ran. */
+  readonly id?: KeyId
   /** `admin` includes every other. */
   readonly scopes: ReadonlySet<Scope>
   /** Absent: every workspace. */
   readonly workspaces?: ReadonlySet<WorkspaceId>
   /** The workspace of the key that is bound to exactly one: for events that name none. */
   readonly onlyWorkspace?: WorkspaceId
+  /** Of a publishable key: origins whose pages may use it, or `*`. Absent: the key is none for browsers. */
+  readonly origins?: ReadonlySet<string>
+  /** Patterns of what it may publish. Absent: all. */
+  readonly eventTypes?: ReadonlyArray<EventType>
 }
 
-export type NotKnown = "missing" | "unknown"
+export type NotKnown = "missing" | "unknown" | "expired"
 
 export class Keys extends Context.Service<
   Keys,
@@ -43,31 +53,66 @@ export class Keys extends Context.Service<
     readonly authenticate: (headers: {
       readonly [name: string]: string | undefined
     }) => Result.Result<Identity, NotKnown>
+    /** Whether pages of this origin may use any key: what is told to a browser that has not sent one yet. */
+    readonly welcomes: (origin: string) => boolean
   }
 >()("meshes/Keys") {
   /** @param options `adminKey`: a key that may do everything; `keys`: those of the settings, beside the plan's own */
   static readonly layer = (options: {
     readonly adminKey?: string | undefined
     readonly keys: ReadonlyArray<KeyPlan>
-  }): Layer.Layer<Keys, never, CurrentPlan> =>
+  }): Layer.Layer<Keys, never, CurrentPlan | IssuedKeys> =>
     Layer.effect(
       Keys,
       Effect.gen(function* () {
         const current = yield* CurrentPlan
+        const issued = yield* IssuedKeys
         const fixed = [...(options.adminKey === undefined ? [] : [adminKeyPlan(options.adminKey)]), ...options.keys]
         let plan: Plan | undefined
-        let index: ReadonlyMap<string, Identity> = new Map()
-        const identityOf = (key: string): Identity | undefined => {
+        let index: ReadonlyMap<string, Known> = new Map()
+        const made = new WeakMap<IssuedKey, Known>()
+        const declared = (): ReadonlyMap<string, Known> => {
           const now = current.get()
           if (now !== plan) {
-            index = new Map([...now.keys, ...fixed].map((one) => [one.hash.toLowerCase(), toIdentity(one)]))
+            index = new Map([...now.keys, ...fixed].map((one) => [one.hash.toLowerCase(), toKnown(one)]))
             plan = now
           }
-          return index.get(hashKey(key))
+          return index
         }
-        return { authenticate: (headers) => authenticate(headers, identityOf) }
+        const find = (key: string): Known | undefined => {
+          const hash = hashKey(key)
+          const here = declared().get(hash)
+          if (here !== undefined) return here
+          const record = issued.find(hash)
+          if (record === undefined) return undefined
+          let known = made.get(record)
+          if (known === undefined) made.set(record, (known = toKnown(record)))
+          if (!isOver(known)) issued.used(record.id)
+          return known
+        }
+        const origins = makeOrigins(declared, issued)
+        return {
+          authenticate: (headers) => authenticate(headers, find),
+          welcomes: (origin) => Math.max(origins().get(origin) ?? 0, origins().get("*") ?? 0) > logTime(),
+        }
       }),
     )
+}
+
+/** Until when some publishable key lets pages of an origin publish; worked out again when keys have come or gone. */
+const makeOrigins = (declared: () => ReadonlyMap<string, Known>, issued: IssuedKeys["Service"]) => {
+  let from: { readonly index: ReadonlyMap<string, Known>; readonly version: number } | undefined
+  let origins = new Map<string, number>()
+  return (): ReadonlyMap<string, number> => {
+    const now = { index: declared(), version: issued.version() }
+    if (from?.index === now.index && from.version === now.version) return origins
+    origins = new Map()
+    for (const { identity, expires } of [...now.index.values(), ...issued.list().map(({ key }) => toKnown(key))]) {
+      for (const origin of identity.origins ?? []) origins.set(origin, Math.max(expires, origins.get(origin) ?? 0))
+    }
+    from = now
+    return origins
+  }
 }
 
 /** Whether the key lets its holder do that, in that workspace if one is given. */
@@ -75,8 +120,17 @@ export const allows = (identity: Identity, scope: Scope, workspace?: WorkspaceId
   (identity.scopes.has(scope) || identity.scopes.has("admin")) &&
   (workspace === undefined || identity.workspaces === undefined || identity.workspaces.has(workspace))
 
-/** A new key, to be shown once: `msh_…`, 256 random bits. */
-export const generateKey = (): string => `msh_${randomBytes(keyBytes).toString("base64url")}`
+/** Whether the key lets its holder publish events of the type. */
+export const allowsType = ({ eventTypes }: Identity, type: EventType): boolean =>
+  eventTypes === undefined || eventTypes.some((pattern) => matchesType(pattern, type))
+
+/** Whether pages of the origin may publish with the key. */
+export const allowsOrigin = ({ origins }: Identity, origin: string): boolean =>
+  origins !== undefined && (origins.has("*") || origins.has(origin))
+
+/** A new key, to be shown once: `msh_…`, or `msh_pub_…` for one that may be seen; 256 random bits. */
+export const generateKey = (publishable = false): string =>
+  `msh_${publishable ? "pub_" : ""}${randomBytes(keyBytes).toString("base64url")}`
 
 /** What is kept of a key: its SHA-256 in hex. */
 export const hashKey = (key: string): string => hash("sha256", key, "hex")
@@ -106,33 +160,52 @@ const adminKeyPlan = (key: string): KeyPlan => ({
 
 const publishOnly: ReadonlySet<Scope> = new Set(["publish"])
 
-const toIdentity = (key: KeyPlan): Identity => ({
-  name: key.name,
-  scopes: key.publishable ? publishOnly : new Set(key.scopes),
-  ...(key.workspaces === undefined ? {} : { workspaces: new Set(key.workspaces) }),
-  ...(key.workspaces?.length === 1 ? { onlyWorkspace: key.workspaces[0]! } : {}),
+/** A key's holder, until it expires. */
+interface Known {
+  readonly identity: Identity
+  readonly expires: number
+}
+
+/** By the log's clock, so that all replicas say the same. */
+const isOver = ({ expires }: Known): boolean => expires <= logTime()
+
+const toKnown = (key: KeyPlan | IssuedKey): Known => ({
+  expires: key.expires ?? Number.POSITIVE_INFINITY,
+  identity: {
+    name: key.name,
+    ...("id" in key ? { id: key.id } : {}),
+    scopes: key.publishable ? publishOnly : new Set(key.scopes),
+    ...(key.workspaces === undefined ? {} : { workspaces: new Set(key.workspaces) }),
+    ...(key.workspaces?.length === 1 ? { onlyWorkspace: key.workspaces[0]! } : {}),
+    ...(key.publishable ? { origins: new Set(key.allowedOrigins) } : {}),
+    ...(key.eventTypes === undefined ? {} : { eventTypes: key.eventTypes }),
+  },
 })
 
 const authenticate = (
   headers: { readonly [name: string]: string | undefined },
-  identityOf: (key: string) => Identity | undefined,
+  find: (key: string) => Known | undefined,
 ): Result.Result<Identity, NotKnown> => {
   const authorization = headers.authorization
   if (authorization !== undefined) {
     const bearer = bearerPattern.exec(authorization)
-    return bearer === null || bearer[1]!.length > keyCharactersMax ? unknown : known(identityOf(bearer[1]!))
+    return bearer === null || bearer[1]!.length > keyCharactersMax ? unknown : holder(find(bearer[1]!))
   }
   const publishable = headers["x-meshes-publishable-key"]
   if (publishable === undefined) return Result.fail("missing")
   if (publishable.length > keyCharactersMax) return unknown
-  const identity = identityOf(publishable)
+  const identity = holder(find(publishable))
+  if (Result.isFailure(identity)) return identity
   // Whatever the key may do elsewhere, by this header it may only publish.
-  return identity !== undefined && allows(identity, "publish") ? known({ ...identity, scopes: publishOnly }) : unknown
+  return allows(identity.success, "publish") ? Result.succeed({ ...identity.success, scopes: publishOnly }) : unknown
 }
 
 const bearerPattern = /^Bearer +(\S+) *$/i
 
 const unknown: Result.Result<Identity, NotKnown> = Result.fail("unknown")
+const expired: Result.Result<Identity, NotKnown> = Result.fail("expired")
 
-const known = (identity: Identity | undefined): Result.Result<Identity, NotKnown> =>
-  identity === undefined ? unknown : Result.succeed(identity)
+const holder = (known: Known | undefined): Result.Result<Identity, NotKnown> => {
+  if (known === undefined) return unknown
+  return isOver(known) ? expired : Result.succeed(known.identity)
+}

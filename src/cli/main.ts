@@ -19,6 +19,7 @@ import { dev } from "./dev.ts"
 import { doctor } from "./doctor.ts"
 import { explain } from "./explain.ts"
 import { init } from "./init.ts"
+import { keys } from "./keys.ts"
 import { bad } from "./output.ts"
 import { publish } from "./publish.ts"
 import { secrets } from "./secrets.ts"
@@ -42,6 +43,7 @@ const commands = root.pipe(
     dead,
     connections,
     secrets,
+    keys,
     doctor,
   ]),
 )

@@ -90,6 +90,13 @@ const linesOf = (record: HistoryRecord): ReadonlyArray<string> => {
           `${record.connection} ${paint.yellow(record.to)} by ${record.by}: ${record.reason}`,
         ),
       ]
+    case "audit": {
+      const from = record.from === undefined ? "" : ` from ${record.from}`
+      const detail = record.detail === undefined ? "" : `: ${record.detail}`
+      return [
+        head(record.at, record.workspace ?? "*", `${record.what} ${record.target} by ${record.by}${from}${detail}`),
+      ]
+    }
     case "delivery.revived":
       return [head(record.at, record.workspace, `${record.delivery} sent again by ${record.by}`)]
     case "delivery.attempted": {

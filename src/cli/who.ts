@@ -1,7 +1,9 @@
 /**
  * Who uses the command line: kept with what a person does.
  */
-import { userInfo } from "node:os"
+import { hostname, userInfo } from "node:os"
+import type { Actor } from "../model/record.ts"
+import { version } from "../model/version.ts"
 
 /** `cli:<user>` */
 export const whoAmI = (): string => {
@@ -11,3 +13,6 @@ export const whoAmI = (): string => {
     return "cli"
   }
 }
+
+/** The same with the machine, for the audit. */
+export const whoseCommand = (): Actor => ({ by: whoAmI(), from: hostname(), agent: `Meshes/${version}` })

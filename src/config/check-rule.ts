@@ -6,7 +6,8 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { isOwnType } from "../model/connection-state.ts"
 import type { AnyAction, ConnectorDefinition } from "../model/connector.ts"
-import { eventTypeLengthMax, eventTypePattern, namePattern, resourcePattern, type EventType } from "../model/ids.ts"
+import { eventTypePattern, namePattern, resourcePattern, type EventType } from "../model/ids.ts"
+import { isTypePattern } from "../model/type-pattern.ts"
 import { checkPaths, isRight, type Schemas } from "./check-paths.ts"
 import { checkRetry } from "./check-connection.ts"
 import { hint, shown, type Checker, type Path } from "./check-shape.ts"
@@ -58,8 +59,6 @@ export const checkRule = (
     : undefined
 }
 
-const tokenPattern = /^[A-Za-z0-9_-]+$/
-
 const checkOn = (check: Checker, value: unknown, path: Path, { types }: RuleSurroundings): ReadonlyArray<string> => {
   const listed = Array.isArray(value)
   const list = listed ? value : [value]
@@ -68,11 +67,7 @@ const checkOn = (check: Checker, value: unknown, path: Path, { types }: RuleSurr
     const place = listed ? [...path, index] : path
     const pattern = check.text(one, place)
     if (pattern === undefined) return []
-    const tokens = pattern.split(".")
-    const fits = tokens.every(
-      (token, i) => token === "*" || (token === ">" && i === tokens.length - 1) || tokenPattern.test(token),
-    )
-    if (!fits || pattern.length > eventTypeLengthMax) {
+    if (!isTypePattern(pattern)) {
       check.note(
         place,
         `"${pattern}" is not an event type: tokens of letters, digits, - and _ apart by dots, "*" for any one token, ">" at the end for all that follow`,

@@ -16,8 +16,9 @@ import {
 } from "../model/ids.ts"
 import type { ConnectorDefinition } from "../model/connector.ts"
 import { checkConnection, connectorOf } from "./check-connection.ts"
+import { checkTerms, configTermNames, termFields } from "./check-key.ts"
 import { checkRule } from "./check-rule.ts"
-import { Checker, shown, type Path } from "./check-shape.ts"
+import { Checker, type Path } from "./check-shape.ts"
 import { limits } from "./defaults.ts"
 import { compileSchema, type JsonSchema } from "./event-types.ts"
 import type { Compiler, ConnectionPlan, EventTypePlan, KeyDeclaration, Plan, RulePlan, WorkspacePlan } from "./plan.ts"
@@ -86,40 +87,18 @@ const checkAccounts = (check: Checker, value: unknown, plans: ReadonlyArray<stri
     return name
   })
 
-const scopes = ["publish", "read", "operate", "admin"] as const
-
 const checkKeys = (check: Checker, value: unknown, workspaces: ReadonlyArray<string>): ReadonlyArray<KeyDeclaration> =>
   check.entries(value, ["keys"]).flatMap(([name, key]) => {
     const path = ["keys", name]
-    const given = check.object(key, path, ["key", "scopes", "workspaces", "publishable"])
+    const given = check.object(key, path, ["key", ...termFields(configTermNames)])
     if (given === undefined) return []
     const secret = given["key"]
     if (!isSecretRef(secret)) {
       check.note([...path, "key"], 'expected secret("NAME"): keys are never written into a config')
       return []
     }
-    const wanted = check.list(given["scopes"], [...path, "scopes"]) ?? []
-    const allowed = wanted.flatMap((scope, i) => check.oneOf(scope, [...path, "scopes", i], scopes) ?? [])
-    const bound =
-      given["workspaces"] === undefined ? undefined : check.list(given["workspaces"], [...path, "workspaces"])
-    const ids = bound?.flatMap(
-      (id, i) => check.reference(id, [...path, "workspaces", i], "workspace", workspaces) ?? [],
-    )
-    const publishable = given["publishable"] ?? false
-    if (typeof publishable !== "boolean")
-      check.note([...path, "publishable"], `expected true or false, got ${shown(publishable)}`)
-    if (publishable === true && allowed.some((scope) => scope !== "publish")) {
-      check.note([...path, "scopes"], 'a publishable key can be seen by anybody: its only scope is "publish"')
-    }
-    return [
-      {
-        name,
-        secret,
-        scopes: allowed,
-        publishable: publishable === true,
-        ...(ids === undefined ? {} : { workspaces: ids }),
-      },
-    ]
+    const workspaceAt = (id: unknown, place: Path) => check.reference(id, place, "workspace", workspaces)
+    return [{ name, secret, ...checkTerms(check, given, path, configTermNames, workspaceAt) }]
   })
 
 interface TypePlan extends EventTypePlan {

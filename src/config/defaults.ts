@@ -181,6 +181,30 @@ export const limits = {
   /** The body of a request that pauses one. */
   pauseBodyBytes: 4 * kibibyte,
 
+  // ── keys ──
+  /** Keys that are kept in the log; and those of them that name one workspace. */
+  keys: 100_000,
+  keysPerWorkspace: 1000,
+  /** Workspaces that one of them names. */
+  keyWorkspaces: 100,
+  /** Origins, and patterns of event types, of one key. */
+  keyOrigins: 50,
+  keyEventTypes: 100,
+  /** A request that makes one. */
+  keyBodyBytes: 64 * kibibyte,
+  /** How long the log remembers that a key was revoked: longer than a watch can be interrupted and go on. */
+  keyRevokedMs: 1 * hour,
+  /** How often a replica tells the others when keys were used last, and how long that is remembered. */
+  keyUsesEveryMs: 60 * second,
+  keyUsesKeptMs: 365 * day,
+  /** Keys of one page of a list, when nobody says, and at the most. */
+  keysListed: 100,
+  keysListedMax: 1000,
+  /** What the audit keeps of the name that a caller's program gives itself. */
+  agentCharacters: 200,
+  /** How long a browser remembers that it may ask. Chrome keeps it for no longer. */
+  preflightMs: 2 * hour,
+
   // ── secrets ──
   /** One secret, in bytes of UTF-8. */
   secretBytes: 64 * kibibyte,

@@ -7,6 +7,7 @@ import type * as Schema from "effect/Schema"
 import type { StandardSchemaV1 } from "effect/StandardSchema"
 import type { ConnectionChange } from "../model/connection-state.ts"
 import type { Connection, ConnectionTypes, RetryOptions, SecretRef } from "../model/connector.ts"
+import type { Scope } from "../model/key.ts"
 
 /** An event type. */
 export interface EventTypeInput {
@@ -112,14 +113,21 @@ export interface AccountInput<Plans> {
   readonly members?: ReadonlyArray<{ readonly email: string; readonly role: "member" | "admin" | "owner" }>
 }
 
-/** An API key. More can come from the environment (`MESHES_ADMIN_KEY`, `MESHES_KEYS`). */
+/** An API key. More can come from the environment (`MESHES_ADMIN_KEY`, `MESHES_KEYS`), and be made while the runtime runs. */
 export interface KeyInput {
   readonly key: SecretRef
-  readonly scopes: ReadonlyArray<"publish" | "read" | "operate" | "admin">
+  /** `admin` includes every other. */
+  readonly scopes: ReadonlyArray<Scope>
   /** Default: every workspace. */
   readonly workspaces?: ReadonlyArray<string>
   /** May be shown to browsers; can only publish. Default: false. */
   readonly publishable?: boolean
+  /** From when on it is refused, in RFC 3339. Default: never. @example "2027-01-31T09:30:00Z" */
+  readonly expiresAt?: string
+  /** Origins whose pages may publish with a publishable key, or `*`. Default: none. @example ["https://www.acme.example"] */
+  readonly allowedOrigins?: ReadonlyArray<string>
+  /** Types that it may publish, as patterns. Default: all. @example ["page.*"] */
+  readonly eventTypes?: ReadonlyArray<string>
 }
 
 type Connections = { readonly [name: string]: Connection }

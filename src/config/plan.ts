@@ -5,6 +5,7 @@ import type * as Result from "effect/Result"
 import type { Connection, SecretRef } from "../model/connector.ts"
 import type { EventType, WorkspaceId } from "../model/ids.ts"
 import type { Issue } from "../model/errors.ts"
+import type { KeyTerms } from "../model/key.ts"
 
 /** A path of field names that an expression reads from the event: `["payload", "email"]`. */
 export interface ReadPath {
@@ -121,14 +122,10 @@ export interface WorkspacePlan {
   readonly rules: ReadonlyArray<RulePlan>
 }
 
-export interface KeyPlan {
+export interface KeyPlan extends KeyTerms {
   readonly name: string
   /** SHA-256 of the key, in hex: the key itself is not kept. */
   readonly hash: string
-  readonly scopes: ReadonlyArray<"publish" | "read" | "operate" | "admin">
-  /** Absent: all workspaces. */
-  readonly workspaces?: ReadonlyArray<WorkspaceId>
-  readonly publishable: boolean
 }
 
 /** A key as the config declares it: its secret is looked up and hashed when the runtime starts. */

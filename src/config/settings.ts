@@ -5,8 +5,10 @@
 import { createSecretKey, type KeyObject } from "node:crypto"
 import { isAbsolute, resolve } from "node:path"
 import * as Result from "effect/Result"
-import { InvalidInput, type Issue } from "../model/errors.ts"
-import { hint } from "./check-shape.ts"
+import { formatPath, InvalidInput, type Issue } from "../model/errors.ts"
+import type { KeyTerms } from "../model/key.ts"
+import { checkTerms, configTermNames, termFields } from "./check-key.ts"
+import { Checker, hint } from "./check-shape.ts"
 import { defaults, limits } from "./defaults.ts"
 import { readVariable } from "./secrets.ts"
 
@@ -14,12 +16,9 @@ export const logLevels = ["trace", "debug", "info", "warn", "error", "none"] as 
 export type LogLevel = (typeof logLevels)[number]
 
 /** A key of `MESHES_KEYS`: as `KeyInput` of the config, with the key itself. */
-export interface SettingsKey {
+export interface SettingsKey extends KeyTerms {
   readonly name: string
   readonly key: string
-  readonly scopes: ReadonlyArray<"publish" | "read" | "operate" | "admin">
-  readonly workspaces?: ReadonlyArray<string>
-  readonly publishable: boolean
 }
 
 export interface Settings {
@@ -162,8 +161,6 @@ const publicUrlProblem = (text: string): string | undefined => {
 
 const natsUrlPattern = /^(?:nats|tls|ws|wss):\/\/[^\s,]+(?:,(?:nats|tls|ws|wss):\/\/[^\s,]+)*$/
 
-const scopes: ReadonlyArray<string> = ["publish", "read", "operate", "admin"]
-
 const keysForm = 'a JSON list such as [{ "name": "site", "key": "…", "scopes": ["publish"], "workspaces": ["acme"] }]'
 
 /** Never says what it was given: it is keys. */
@@ -177,30 +174,18 @@ const parseKeys = (text: string): { readonly value: ReadonlyArray<SettingsKey> }
   if (!Array.isArray(list)) return `expected ${keysForm}`
   const keys: Array<SettingsKey> = []
   for (const [index, one] of (list as ReadonlyArray<Record<string, unknown> | null>).entries()) {
-    const { name, key, scopes: wanted, workspaces, publishable, ...rest } = one ?? {}
-    const wrong =
-      typeof name !== "string" || name === ""
-        ? '"name" is missing'
-        : typeof key !== "string" || key.length < adminKeyCharactersMin
-          ? `"key" needs at least ${adminKeyCharactersMin} characters`
-          : !Array.isArray(wanted) || wanted.length === 0 || wanted.some((scope) => !scopes.includes(scope))
-            ? `"scopes" is a list of ${scopes.join(", ")}`
-            : workspaces !== undefined &&
-                (!Array.isArray(workspaces) || workspaces.some((id) => typeof id !== "string"))
-              ? '"workspaces" is a list of workspaces'
-              : publishable !== undefined && typeof publishable !== "boolean"
-                ? '"publishable" is true or false'
-                : Object.keys(rest).length > 0
-                  ? `"${Object.keys(rest)[0]}" is not known`
-                  : undefined
-    if (wrong !== undefined) return `key ${index + 1}: ${wrong}; expected ${keysForm}`
-    keys.push({
-      name: name as string,
-      key: key as string,
-      scopes: wanted as SettingsKey["scopes"],
-      ...(workspaces === undefined ? {} : { workspaces: workspaces as ReadonlyArray<string> }),
-      publishable: publishable === true,
-    })
+    const { name, key, ...terms } = one ?? {}
+    if (typeof name !== "string" || name === "") return `key ${index + 1}: "name" is missing; expected ${keysForm}`
+    if (typeof key !== "string" || key.length < adminKeyCharactersMin) {
+      return `key ${index + 1}: "key" needs at least ${adminKeyCharactersMin} characters; expected ${keysForm}`
+    }
+    const check = new Checker()
+    check.object(terms, [], termFields(configTermNames))
+    const right = checkTerms(check, terms, [], configTermNames, (id, path) => check.text(id, path))
+    const [wrong] = check.issues
+    // Where, and not what: a value may be a key that stands in the wrong place.
+    if (wrong !== undefined) return `key ${index + 1}: "${formatPath(wrong.path)}" is not right; expected ${keysForm}`
+    keys.push({ name, key, ...right })
   }
   return { value: keys }
 }

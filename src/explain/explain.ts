@@ -18,7 +18,8 @@ import { InvalidInput, type Issue } from "../model/errors.ts"
 import type { Event } from "../model/event.ts"
 import { makeDeliveryId } from "../model/ids.ts"
 import { nearest } from "../model/nearest.ts"
-import { judge, matchesType } from "../route/match.ts"
+import { matchesType } from "../model/type-pattern.ts"
+import { judge } from "../route/match.ts"
 
 /** A delivery as it would be made. */
 export interface Sending {

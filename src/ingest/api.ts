@@ -13,6 +13,7 @@ import { limits } from "../config/defaults.ts"
 import { batchedType, structuredType } from "../model/cloudevents.ts"
 import { eventIdPattern, eventTypePattern, resourcePattern, workspacePattern } from "../model/ids.ts"
 import { ConnectionsApi, IntegrationsApi, OAuthApi, SecretsApi } from "./api-connections.ts"
+import { KeysApi } from "./api-keys.ts"
 import { InputErrors, jsonAs, problemAt, text, time } from "./api-parts.ts"
 
 const fields = {
@@ -92,8 +93,8 @@ export const BulkPartly = Schema.Struct(bulkFields).annotate({
 
 const problems = [
   problemAt(400, "Malformed: broken JSON, a missing or wrong field."),
-  problemAt(401, "No key, or one that is not known."),
-  problemAt(403, "The key may not publish to that workspace."),
+  problemAt(401, "No key, or one that is not known or has expired."),
+  problemAt(403, "The key may not publish to that workspace, such events, or from such a page."),
   problemAt(404, "There is no such workspace."),
   problemAt(413, "The body, or the event, is too large."),
   problemAt(415, "The content type is none that is taken."),
@@ -180,7 +181,9 @@ const withHeaders = (spec: Record<string, any>): Record<string, any> => {
     operation.security = [{ key: [] }, { publishableKey: [] }]
     operation.parameters = [...(operation.parameters ?? []), idempotencyKey]
   }
-  for (const path of Object.keys(spec.paths).filter((one) => /^\/api\/v1\/(?:workspaces|integrations)\b/.test(one))) {
+  for (const path of Object.keys(spec.paths).filter((one) =>
+    /^\/api\/v1\/(?:workspaces|integrations|keys)\b/.test(one),
+  )) {
     for (const operation of Object.values<any>(spec.paths[path])) {
       operation.security = [{ key: [] }]
       if (operation.requestBody !== undefined) operation.requestBody.required = !path.endsWith("/pause")
@@ -195,6 +198,7 @@ export class Api extends HttpApi.make("meshes")
   .add(OAuthApi)
   .add(SecretsApi)
   .add(IntegrationsApi)
+  .add(KeysApi)
   .add(HealthApi)
   .annotateMerge(
     OpenApi.annotations({

@@ -1,9 +1,13 @@
 /**
  * Whether whoever asks is known and may do such a thing: at all, or in a workspace where that is known from the address.
  */
+import type { HttpServerRequest } from "effect/http/HttpServerRequest"
+import * as Option from "effect/Option"
 import * as Result from "effect/Result"
-import { allows, type Identity, type Keys, type Scope } from "../accounts/keys.ts"
+import { allows, type Identity, type Keys, type NotKnown, type Scope } from "../accounts/keys.ts"
+import { limits } from "../config/defaults.ts"
 import type { Plan, WorkspacePlan } from "../config/plan.ts"
+import type { Actor } from "../model/record.ts"
 import { type Problem, problem } from "./problem.ts"
 
 export const authenticate = (
@@ -13,16 +17,26 @@ export const authenticate = (
 ): Result.Result<Identity, Problem> => {
   const identity = keys.authenticate(headers)
   if (Result.isFailure(identity)) {
-    const message =
-      identity.failure === "missing"
-        ? "no key was sent: send it as Authorization: Bearer <key>, or X-Meshes-Publishable-Key"
-        : "the key is not known here"
-    return Result.fail({ status: 401, message, headers: { "www-authenticate": "Bearer" } })
+    return Result.fail({ status: 401, message: notKnown[identity.failure], headers: { "www-authenticate": "Bearer" } })
   }
   return allows(identity.success, scope)
     ? Result.succeed(identity.success)
     : Result.fail(problem(403, `the key ${identity.success.name} may not ${scope}`))
 }
+
+const notKnown: { readonly [Why in NotKnown]: string } = {
+  missing: "no key was sent: send it as Authorization: Bearer <key>, or X-Meshes-Publishable-Key",
+  unknown: "the key is not known here",
+  expired: "the key has expired: ask an admin for another",
+}
+
+/** Whoever asks, as the audit tells of them. */
+export const actorOf = ({ name, id }: Identity, { remoteAddress, headers }: HttpServerRequest): Actor => ({
+  by: `key:${name}`,
+  ...(id === undefined ? {} : { key: id }),
+  ...(Option.isNone(remoteAddress) ? {} : { from: remoteAddress.value }),
+  ...(headers["user-agent"] === undefined ? {} : { agent: headers["user-agent"].slice(0, limits.agentCharacters) }),
+})
 
 /** The workspace of a call about one, if whoever asks may do that there. */
 export const findWorkspace = (

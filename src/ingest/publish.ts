@@ -2,7 +2,7 @@
  * The first stage: takes events in over HTTP. A publisher hears "stored" (201) only after the log has the event on disk, and "stored
  * already" (200) with the first one's facts when its id or idempotency key is a repeat.
  *
- * What is asked of each event, in this order: may this key publish there (401, 403), is it readable (400, 413, 415), is there such a
+ * What is asked of each event, in this order: may this key publish such events there (401, 403), is it readable (400, 413, 415), is there such a
  * workspace (404), does the payload fit its declared type (422; a type nobody declared is taken as it is), can the log have it (503).
  */
 import * as Clock from "effect/Clock"
@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Result from "effect/Result"
-import { Keys } from "../accounts/keys.ts"
+import { allowsOrigin, Keys } from "../accounts/keys.ts"
 import { CurrentPlan } from "../config/current-plan.ts"
 import { limits } from "../config/defaults.ts"
 import { type Appended, type Entry, EventLog } from "../log/event-log.ts"
@@ -20,6 +20,7 @@ import type { Event } from "../model/event.ts"
 import { acceptSeconds, eventsAccepted, eventsRefused, eventsRepeated, requestsInFlight } from "../observe/metrics.ts"
 import { authenticate } from "./authenticate.ts"
 import { expectedBytes, formOf, readBody } from "./body.ts"
+import { forPages } from "./cors.ts"
 import { busy, logProblem, type Problem, problem, problemRecord, problemResponse } from "./problem.ts"
 import { type Asked, draft, type Draft, parseOne, renameIfElsewhere, splitBulk } from "./read.ts"
 
@@ -79,6 +80,10 @@ export const makePublisher = Effect.gen(function* () {
   const ask = (request: HttpServerRequest): Result.Result<Asked, Problem> => {
     const identity = authenticate(keys, request.headers, "publish")
     if (Result.isFailure(identity)) return Result.fail(identity.failure)
+    const { origin } = request.headers
+    if (origin !== undefined && identity.success.origins !== undefined && !allowsOrigin(identity.success, origin)) {
+      return Result.fail(problem(403, `the key ${identity.success.name} may not publish from pages of this origin`))
+    }
     const form = formOf(request.headers)
     if (Result.isFailure(form)) return Result.fail(form.failure)
     const idempotencyKey = request.headers["idempotency-key"]
@@ -218,7 +223,10 @@ export const makePublisher = Effect.gen(function* () {
     return publishMany(request, asked.success)
   }
 
-  return { publish: bounded(limits.eventBytes, publish), bulk: bounded(limits.bulkBytes, bulk) }
+  return {
+    publish: forPages(keys, bounded(limits.eventBytes, publish)),
+    bulk: forPages(keys, bounded(limits.bulkBytes, bulk)),
+  }
 })
 
 const isIdempotencyKey = (text: string): boolean =>

@@ -17,11 +17,12 @@ import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as HttpApiScalar from "effect/http-api/HttpApiScalar"
 import * as Layer from "effect/Layer"
 import { isTagged } from "effect/Predicate"
-import type { Keys } from "../accounts/keys.ts"
+import { Keys } from "../accounts/keys.ts"
 import type { CurrentPlan } from "../config/current-plan.ts"
 import { limits } from "../config/defaults.ts"
 import type { ConnectionStates, ConnectionSwitch } from "../log/connections.ts"
 import type { EventLog } from "../log/event-log.ts"
+import type { IssuedKeys } from "../log/issued-keys.ts"
 import { Unusable } from "../model/errors.ts"
 import type { Health } from "../observe/health.ts"
 import { ownReport, Reporting } from "../observe/report.ts"
@@ -30,7 +31,9 @@ import type { Vault } from "../secrets/vault.ts"
 import { Api } from "./api.ts"
 import { makeChecks, type Checks } from "./checks.ts"
 import { makeConnections } from "./connections.ts"
+import { preflight } from "./cors.ts"
 import { makeIntegrations, type Catalog } from "./integrations.ts"
+import { makeKeys } from "./keys.ts"
 import { makeOAuth, PublicAddress } from "./oauth.ts"
 import { problem, problemResponse } from "./problem.ts"
 import { makePublisher } from "./publish.ts"
@@ -57,7 +60,17 @@ export const ingestLayer = (options: {
 }): Layer.Layer<
   IngestAddress,
   Unusable,
-  EventLog | Health | Keys | CurrentPlan | ConnectionStates | ConnectionSwitch | Consent | Vault | Checks | Catalog
+  | EventLog
+  | Health
+  | Keys
+  | IssuedKeys
+  | CurrentPlan
+  | ConnectionStates
+  | ConnectionSwitch
+  | Consent
+  | Vault
+  | Checks
+  | Catalog
 > =>
   Layer.effect(
     IngestAddress,
@@ -67,7 +80,12 @@ export const ingestLayer = (options: {
       const app = yield* HttpRouter.toHttpEffect(Layer.provide(routes, Layer.succeed(PublicAddress, address)))
       const { http, port, server } = yield* listen(options)
       url = `http://${reachable(options.host)}:${port}`
-      yield* http.serve(Effect.catchCause(app, answerFailure))
+      const keys = yield* Keys
+      const answering = Effect.flatMap(HttpServerRequest, (request) => {
+        const answer = preflight(keys, request)
+        return answer === undefined ? Effect.catchCause(app, answerFailure) : Effect.succeed(answer)
+      })
+      yield* http.serve(answering)
       yield* Effect.addFinalizer(() => Effect.sync(() => letGo(server)))
       return { host: options.host, port, url }
     }),
@@ -160,6 +178,15 @@ const integrations = HttpApiBuilder.group(Api, "integrations", (handlers) =>
   ),
 )
 
+const keys = HttpApiBuilder.group(Api, "keys", (handlers) =>
+  Effect.map(makeKeys, ({ create, list, revoke }) =>
+    handlers
+      .handleRaw("create", ({ request }) => create(request))
+      .handleRaw("list", ({ request }) => list(request))
+      .handleRaw("revoke", ({ request, params }) => revoke(request, params)),
+  ),
+)
+
 const health = HttpApiBuilder.group(Api, "health", (handlers) =>
   Effect.gen(function* () {
     const reporting = yield* Reporting
@@ -183,7 +210,7 @@ const health = HttpApiBuilder.group(Api, "health", (handlers) =>
 
 const routes = Layer.mergeAll(
   HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(
-    Layer.provide([events, connections, oauth, secrets, integrations, health]),
+    Layer.provide([events, connections, oauth, secrets, integrations, keys, health]),
   ),
   HttpApiScalar.layer(Api, { path: "/docs", scalar: { withDefaultFonts: false } }),
 )

@@ -4,7 +4,7 @@
 import { nanos, type WithRequired } from "@nats-io/nats-core"
 import { DiscardPolicy, RetentionPolicy, StorageType, type StreamConfig } from "@nats-io/jetstream"
 import { limits } from "../config/defaults.ts"
-import type { DeliveryId, EventType, WorkspaceId } from "../model/ids.ts"
+import type { DeliveryId, EventType, KeyId, WorkspaceId } from "../model/ids.ts"
 
 export const streams = {
   events: "EVENTS",
@@ -15,6 +15,7 @@ export const streams = {
   leases: "KV_MESHES_LEASES",
   connections: "KV_MESHES_CONNECTIONS",
   vault: "KV_MESHES_VAULT",
+  keys: "KV_MESHES_KEYS",
 } as const
 
 export const subjects = {
@@ -50,6 +51,12 @@ export const subjects = {
   connection: (workspace: WorkspaceId, connection: string) => `$KV.MESHES_CONNECTIONS.${workspace}.${connection}`,
   /** A sealed record. `name` is a `nameToken`, or `*` for all. */
   sealed: (kind: string, workspace: WorkspaceId, name: string) => `$KV.MESHES_VAULT.${kind}.${workspace}.${name}`,
+  /** An API key, without the key itself. `*` for all. */
+  key: (id: KeyId) => `$KV.MESHES_KEYS.key.${id}`,
+  /** When it was used last. */
+  keyUse: (id: KeyId) => `$KV.MESHES_KEYS.used.${id}`,
+  /** Both, of all keys. */
+  keys: "$KV.MESHES_KEYS.>",
   dead: (workspace: WorkspaceId, connection: string, delivery: DeliveryId) =>
     `dead.${workspace}.${connection}.${delivery}`,
   /** `writer` is `route.<partition>`, `deliver.<shard>` or `operate`. */
@@ -152,6 +159,16 @@ export const streamShapes = (): ReadonlyArray<StreamShape> => [
     name: streams.vault,
     description: "Meshes: secrets and tokens of workspaces, sealed",
     subjects: ["$KV.MESHES_VAULT.>"],
+    retention: RetentionPolicy.Limits,
+    max_msgs_per_subject: 1,
+    allow_msg_ttl: true,
+    duplicate_window: nanos(limits.idempotencyWindowMs),
+  },
+  {
+    ...base,
+    name: streams.keys,
+    description: "Meshes: API keys that were made while it ran, hashed, and when they were used last",
+    subjects: [subjects.keys],
     retention: RetentionPolicy.Limits,
     max_msgs_per_subject: 1,
     allow_msg_ttl: true,

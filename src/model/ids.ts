@@ -11,6 +11,8 @@ import { alphabet, randomPart, timePart } from "./time-id.ts"
 export type EventId = string
 /** `dlv_…`: made from the event, the rule and the action, so the same decision always gets the same id. */
 export type DeliveryId = string
+/** `key_…`: of an API key that was made while the runtime ran; it says nothing of the key. */
+export type KeyId = string
 /** `^[a-z0-9][a-z0-9_-]{0,62}$` */
 export type WorkspaceId = string
 /** Dot-separated tokens of `A-Za-z0-9_-`, at most 128 characters. */
@@ -38,6 +40,9 @@ export const makeEventId = (now: number): EventId => {
   poolAt += 10
   return `evt_${timePart(now)}${randomPart(bytes)}`
 }
+
+/** A new key's id, ordered by `now` (milliseconds since 1970). */
+export const makeKeyId = (now: number): KeyId => `key_${timePart(now)}${randomPart(randomBytes(10))}`
 
 /**
  * The id of an event that was published under an idempotency key and without an id: the same for every repeat.

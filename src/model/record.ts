@@ -3,7 +3,7 @@
  *
  * Records are facts that may be written twice (a stage that died between storing and acknowledging writes its batch again);
  * each has a natural key, so a reader that keeps the first of a key sees each fact once:
- * event + sequence (+ the deliveries' own ids), delivery + attempt + `at`, …
+ * event + sequence (+ the deliveries' own ids), delivery + attempt + `at`, what + target + workspace + `at`, …
  */
 import type { DeliveryState } from "./delivery.ts"
 import type { DeliveryId, EventId, EventType, WorkspaceId } from "./ids.ts"
@@ -106,6 +106,53 @@ export interface ConnectionRecord {
   readonly by: string
 }
 
+/** What a person, or a program with a key, did by command or call. */
+export type AuditedAct =
+  | "config.applied"
+  | "config.refused"
+  | "key.created"
+  | "key.revoked"
+  /** It has expired, and is used all the same. */
+  | "key.refused"
+  | "secret.set"
+  | "secret.removed"
+  | "connection.paused"
+  | "connection.resumed"
+  | "connection.tested"
+  | "connection.authorized"
+  | "connection.disconnected"
+  /** Many have one record, whose `detail` says which were meant; each delivery's own history names who it was. */
+  | "deliveries.retried"
+  | "deliveries.canceled"
+  | "replay.started"
+  | "replay.stopped"
+  | "payload.viewed"
+
+/** Who did something, and from where. */
+export interface Actor {
+  /** `key:<name>`, `cli:<user>`, `member:<email>`, or `runtime` */
+  readonly by: string
+  /** Id of the key, where it was made while the runtime ran: names may repeat, ids do not. */
+  readonly key?: string
+  /** The caller's address as the server sees it, or the name of the command's machine. */
+  readonly from?: string
+  /** What the caller's program says that it is, cut to a bound. */
+  readonly agent?: string
+}
+
+/** Who did what. What concerns several workspaces has a record for each, which names no other. */
+export interface AuditRecord extends Actor {
+  readonly kind: "audit"
+  readonly at: number
+  readonly what: AuditedAct
+  /** What it was done to: a key's id, the name of a secret or a connection, the id of an event, delivery or replay, a config's revision. */
+  readonly target: string
+  /** For people, such as a key's name and what it may do. Never a secret. */
+  readonly detail?: string
+  /** Absent: it concerns the installation, and is not for the eyes of those who have a workspace of it. */
+  readonly workspace?: WorkspaceId
+}
+
 export type HistoryRecord =
   | EventRouted
   | EventUnmatched
@@ -114,3 +161,4 @@ export type HistoryRecord =
   | DeliveryAttempted
   | DeliveryRevived
   | ConnectionRecord
+  | AuditRecord

@@ -5,8 +5,8 @@
 import { limits } from "../config/defaults.ts"
 import type { ActionPlan, Plan, RulePlan, WorkspacePlan } from "../config/plan.ts"
 import type { Event } from "../model/event.ts"
-import { isOwnType } from "../model/connection-state.ts"
 import type { EventType, WorkspaceId } from "../model/ids.ts"
+import { matchesType } from "../model/type-pattern.ts"
 
 /** A rule that may match, with its actions in the order that their deliveries are made in. */
 export interface Candidate {
@@ -59,20 +59,6 @@ const candidatesFor = (workspace: WorkspacePlan, type: EventType): ReadonlyArray
       actions: rule.actions.map((plan) => ({ plan, key: `${rule.id}/${String(plan.index).padStart(3, "0")}` })),
     }))
     .toSorted((a, b) => (`${a.rule.id}/` < `${b.rule.id}/` ? -1 : 1))
-
-/** `*` stands for one token, `>` at the end for one or more. The runtime's own types are meant only where `meshes` is named. */
-export const matchesType = (pattern: string, type: EventType): boolean => {
-  if (isOwnType(type) && !isOwnType(pattern)) return false
-  if (pattern === type || pattern === ">") return true
-  if (!pattern.includes("*") && !pattern.endsWith(">")) return false
-  const wanted = pattern.split(".")
-  const tokens = type.split(".")
-  for (let i = 0; i < wanted.length; i++) {
-    if (wanted[i] === ">") return tokens.length > i
-    if (i >= tokens.length || (wanted[i] !== "*" && wanted[i] !== tokens[i])) return false
-  }
-  return wanted.length === tokens.length
-}
 
 const matched: Verdict = { matched: true }
 const not = (because: string, failed = false): Verdict => ({ matched: false, because, failed })

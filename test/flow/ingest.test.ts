@@ -16,6 +16,7 @@ import { decodeStored } from "../../src/model/stored-event.ts"
 import { Health } from "../../src/observe/health.ts"
 import { makeMemoryCircuits } from "../unit/ingest/memory-circuits.ts"
 import { noVendors } from "../unit/ingest/no-vendors.ts"
+import { makeMemoryKeys } from "../unit/ingest/memory-keys.ts"
 import { makeMemoryVault } from "../unit/ingest/memory-vault.ts"
 import { startNats, type TestNats } from "../support/nats.ts"
 
@@ -39,7 +40,7 @@ const runtime = (server: TestNats) => {
     makeMemoryCircuits().layer,
     makeMemoryVault().layer,
   ).pipe(
-    Layer.provideMerge(Layer.succeed(CurrentPlan, { get: () => plan })),
+    Layer.provideMerge(Layer.merge(makeMemoryKeys().layer, Layer.succeed(CurrentPlan, { get: () => plan }))),
     Layer.provideMerge(Nats.layer(server.url)),
   )
   return ingestLayer({ host: "127.0.0.1", port: 0 }).pipe(Layer.provideMerge(services))

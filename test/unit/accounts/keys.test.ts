@@ -2,9 +2,12 @@
 import { assert, it } from "@effect/vitest"
 import { Effect, Layer, Result } from "effect"
 import { describe } from "vitest"
+import { issueKey } from "../../../src/accounts/issue.ts"
 import { allows, generateKey, hashKey, Keys } from "../../../src/accounts/keys.ts"
 import { CurrentPlan } from "../../../src/config/current-plan.ts"
 import type { KeyPlan, Plan } from "../../../src/config/plan.ts"
+import { scopes } from "../../../src/model/key.ts"
+import { makeMemoryKeys } from "../ingest/memory-keys.ts"
 
 const keyPlan = (name: string, rest: Partial<KeyPlan> = {}): KeyPlan => ({
   name,
@@ -17,7 +20,12 @@ const keyPlan = (name: string, rest: Partial<KeyPlan> = {}): KeyPlan => ({
 const planOf = (keys: ReadonlyArray<KeyPlan>): Plan => ({ revision: "0", workspaces: new Map(), keys })
 
 const withKeys = (
-  options: { readonly adminKey?: string; readonly keys?: ReadonlyArray<KeyPlan>; readonly plan?: () => Plan },
+  options: {
+    readonly adminKey?: string
+    readonly keys?: ReadonlyArray<KeyPlan>
+    readonly plan?: () => Plan
+    readonly issued?: ReturnType<typeof makeMemoryKeys>
+  },
   check: (keys: Keys["Service"]) => void,
 ) =>
   Effect.gen(function* () {
@@ -26,6 +34,7 @@ const withKeys = (
     Effect.provide(
       Keys.layer({ adminKey: options.adminKey, keys: options.keys ?? [] }).pipe(
         Layer.provide(Layer.succeed(CurrentPlan, { get: options.plan ?? (() => planOf([])) })),
+        Layer.provide((options.issued ?? makeMemoryKeys()).layer),
       ),
     ),
   )
@@ -36,8 +45,7 @@ describe("a key", () => {
   it.effect("that is the admin key may do everything everywhere", () =>
     withKeys({ adminKey: "root" }, (keys) => {
       const identity = Result.getOrThrow(keys.authenticate(bearer("root")))
-      for (const scope of ["publish", "read", "operate", "admin"] as const)
-        assert.isTrue(allows(identity, scope, "any"))
+      for (const scope of scopes) assert.isTrue(allows(identity, scope, "any"))
     }),
   )
 
@@ -99,8 +107,44 @@ describe("a key", () => {
     })
   })
 
+  it.effect("is good until it expires, and is told from one that is not known", () =>
+    withKeys(
+      { keys: [keyPlan("over", { expires: Date.now() - 1 }), keyPlan("good", { expires: Date.now() + 3_600_000 })] },
+      (keys) => {
+        assert.deepStrictEqual(keys.authenticate(bearer("over")), Result.fail("expired"))
+        assert.deepStrictEqual(keys.authenticate({ "x-meshes-publishable-key": "over" }), Result.fail("expired"))
+        assert.isTrue(Result.isSuccess(keys.authenticate(bearer("good"))))
+      },
+    ),
+  )
+
+  it.effect("that was made while the runtime ran is known at once, noted as used, and gone when it is revoked", () => {
+    const issued = makeMemoryKeys()
+    const { key, record } = issueKey({ name: "i", scopes: ["read"], publishable: false }, "cli:me")
+    return withKeys({ issued }, (keys) => {
+      assert.deepStrictEqual(keys.authenticate(bearer(key)), Result.fail("unknown"))
+      issued.keys.set(record.id, record)
+      const identity = Result.getOrThrow(keys.authenticate(bearer(key)))
+      assert.deepStrictEqual([identity.name, identity.id], ["i", record.id])
+      issued.keys.set(record.id, { ...record, expires: Date.now() - 1 })
+      assert.deepStrictEqual(keys.authenticate(bearer(key)), Result.fail("expired"))
+      assert.deepStrictEqual(issued.used, [record.id])
+      issued.keys.delete(record.id)
+      assert.deepStrictEqual(keys.authenticate(bearer(key)), Result.fail("unknown"))
+    })
+  })
+
+  it.effect("cannot take the place of one that the config or the environment has", () => {
+    const issued = makeMemoryKeys()
+    const { record } = issueKey({ name: "i", scopes: ["admin"], publishable: false }, "cli:me")
+    issued.keys.set(record.id, { ...record, hash: hashKey("p") })
+    return withKeys({ issued, plan: () => planOf([keyPlan("p", { scopes: ["read"] })]) }, (keys) => {
+      assert.isFalse(allows(Result.getOrThrow(keys.authenticate(bearer("p"))), "admin"))
+    })
+  })
+
   it("that is made here is long, random and never the same", () => {
-    const made = new Set(Array.from({ length: 100 }, generateKey))
+    const made = new Set(Array.from({ length: 100 }, () => generateKey()))
     assert.strictEqual(made.size, 100)
     for (const key of made) assert.match(key, /^msh_[\w-]{43}$/)
   })

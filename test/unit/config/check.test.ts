@@ -244,6 +244,42 @@ test("durations are read as they are written", () => {
   )
 })
 
+describe("keys", () => {
+  const withKey = (key: object) =>
+    wrongWith({ keys: { site: { key: secret("SITE_KEY"), ...key } }, workspaces: { acme: {} } })
+
+  test("may expire, and may be bound to origins, event types and workspaces", () => {
+    const key = {
+      key: secret("SITE_KEY"),
+      scopes: ["publish"],
+      publishable: true,
+      workspaces: ["acme"],
+      expiresAt: "2030-01-31T09:30:00+01:00",
+      allowedOrigins: ["https://shop.example", "http://localhost:3000", "*"],
+      eventTypes: ["page.viewed", "cart.*", "order.>"],
+    }
+    const checked = checkConfig({ keys: { site: key }, workspaces: { acme: {} } }, compiler)
+    const { expiresAt, key: _, ...same } = key
+    expect(Result.getOrThrow(checked).declaredKeys).toMatchObject([{ ...same, expires: Date.parse(expiresAt) }])
+  })
+
+  test("are told what is wrong with them", () => {
+    expect(withKey({ scopes: ["pubish"], workspaces: ["acmee"], publishabel: true })).toEqual([
+      expect.stringMatching(/^keys.site.publishabel: .*did you mean "publishable"/),
+      expect.stringMatching(/^keys.site.scopes\[0\]: "pubish" is not one of/),
+      expect.stringMatching(/^keys.site.workspaces\[0\]: .*did you mean "acme"/),
+    ])
+    expect(withKey({ scopes: ["read"], publishable: true })).toHaveLength(1)
+    expect(withKey({ scopes: ["read"], allowedOrigins: ["*"] })).toEqual([
+      expect.stringMatching(/^keys.site.allowedOrigins: are for publishable keys/),
+    ])
+    for (const origin of ["shop.example", "https://Shop.example", "https://shop.example/", "null", "https://*.example"])
+      expect(withKey({ publishable: true, allowedOrigins: [origin] })).toHaveLength(1)
+    for (const rest of [{ expiresAt: "tomorrow" }, { eventTypes: ["a.>.b"] }, { scopes: [] }, { workspaces: [] }])
+      expect(withKey({ scopes: ["read"], ...rest })).toHaveLength(1)
+  })
+})
+
 describe("secrets", () => {
   test("come from the environment or from a file, and all that are missing are named", () => {
     const found = resolveSecrets(
@@ -290,6 +326,18 @@ describe("settings", () => {
       "https://b.example:8443",
     ])
     for (const wrong of ["https://a.example/", "a.example", "*"]) expect(Result.isFailure(origins(wrong))).toBe(true)
+  })
+
+  test("take keys with all that a config's may have, and say where one is wrong without what it is", () => {
+    const keys = (more: object) =>
+      loadSettings({ MESHES_KEYS: JSON.stringify([{ name: "a", key: "x".repeat(16), ...more }]) })
+    const terms = { scopes: ["publish"], publishable: true, allowedOrigins: ["*"], eventTypes: ["page.*"] }
+    expect(Result.getOrThrow(keys({ ...terms, expiresAt: "2030-01-01T00:00:00Z" })).keys).toMatchObject([
+      { name: "a", ...terms, expires: Date.UTC(2030, 0) },
+    ])
+    const wrong = keys({ ...terms, allowedOrigins: ["leaked-key-of-somebody"] })
+    expect(Result.isFailure(wrong) && wrong.failure.message).toContain('key 1: "allowedOrigins[0]" is not right')
+    expect(Result.isFailure(wrong) && wrong.failure.message).not.toContain("leaked")
   })
 
   test("are told wrong all at once, without the keys they hold", () => {

@@ -11,6 +11,7 @@ import type { ConnectionState } from "../../../src/model/connection-state.ts"
 import { Health } from "../../../src/observe/health.ts"
 import { makeMemoryCircuits } from "./memory-circuits.ts"
 import { noVendors } from "./no-vendors.ts"
+import { makeMemoryKeys } from "./memory-keys.ts"
 import { makeMemoryLog, type MemoryLog } from "./memory-log.ts"
 import { makeMemoryVault } from "./memory-vault.ts"
 
@@ -35,6 +36,7 @@ export interface Served {
   /** States of circuits, as `<workspace>/<connection>`. */
   readonly states: Map<string, ConnectionState>
   readonly vault: ReturnType<typeof makeMemoryVault>
+  readonly issued: ReturnType<typeof makeMemoryKeys>
   readonly health: Health["Service"]
   readonly setPlan: (plan: Plan) => void
   /** A string or bytes are sent as they are, anything else as JSON. */
@@ -86,6 +88,7 @@ export const serve = (keys: ReadonlyArray<KeyPlan> = []) =>
     const current = Layer.succeed(CurrentPlan, { get: () => plan })
     const { states, layer: circuits } = makeMemoryCircuits()
     const vault = makeMemoryVault()
+    const issued = makeMemoryKeys()
     const services = Layer.mergeAll(
       circuits,
       noVendors,
@@ -93,7 +96,7 @@ export const serve = (keys: ReadonlyArray<KeyPlan> = []) =>
       vault.layer,
       Health.layer,
       Keys.layer({ adminKey, keys: [] }),
-    ).pipe(Layer.provideMerge(current))
+    ).pipe(Layer.provideMerge(Layer.merge(current, issued.layer)))
     const built = yield* Layer.build(ingestLayer({ host: "127.0.0.1", port: 0 }).pipe(Layer.provideMerge(services)))
     return yield* Effect.gen(function* () {
       const { url } = yield* IngestAddress
@@ -104,6 +107,7 @@ export const serve = (keys: ReadonlyArray<KeyPlan> = []) =>
         log,
         states,
         vault,
+        issued,
         health,
         setPlan: (next) => {
           plan = next

@@ -10,6 +10,7 @@ import { Unusable } from "../../../src/model/errors.ts"
 import { Health } from "../../../src/observe/health.ts"
 import { makeMemoryCircuits } from "./memory-circuits.ts"
 import { noVendors } from "./no-vendors.ts"
+import { makeMemoryKeys } from "./memory-keys.ts"
 import { makeMemoryLog } from "./memory-log.ts"
 import { makeMemoryVault } from "./memory-vault.ts"
 import { planOf, serve } from "./served.ts"
@@ -82,6 +83,8 @@ describe("the HTTP server", () => {
         "/oauth/callback",
         "/api/v1/workspaces/{workspace}/secrets",
         "/api/v1/workspaces/{workspace}/secrets/{name}",
+        "/api/v1/keys",
+        "/api/v1/keys/{id}",
         "/healthz",
         "/readyz",
         "/metrics",
@@ -148,7 +151,9 @@ describe("the HTTP server", () => {
         makeMemoryVault().layer,
         Health.layer,
         Keys.layer({ keys: [] }),
-      ).pipe(Layer.provideMerge(Layer.succeed(CurrentPlan, { get: () => planOf([]) })))
+      ).pipe(
+        Layer.provideMerge(Layer.merge(makeMemoryKeys().layer, Layer.succeed(CurrentPlan, { get: () => planOf([]) }))),
+      )
       const error = yield* Effect.flip(
         Layer.build(ingestLayer({ host: "127.0.0.1", port }).pipe(Layer.provide(services))),
       )

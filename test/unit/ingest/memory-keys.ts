@@ -1,0 +1,35 @@
+/**
+ * Keys that are made while a server runs, kept in memory, with what the audit was told.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { IssuedKeys } from "../../../src/log/issued-keys.ts"
+import type { IssuedKey } from "../../../src/model/key.ts"
+import type { Actor } from "../../../src/model/record.ts"
+
+/** `keys` by id. */
+export const makeMemoryKeys = () => {
+  const keys = new Map<string, IssuedKey>()
+  const audited: Array<Actor & { readonly what: string; readonly target: string }> = []
+  const used: Array<string> = []
+  let version = 0
+  const layer = Layer.succeed(IssuedKeys, {
+    find: (hash) => [...keys.values()].find((key) => key.hash === hash),
+    list: () => [...keys.values()].map((key) => ({ key })),
+    version: () => version,
+    used: (id) => void used.push(id),
+    create: (key, actor) =>
+      Effect.sync(() => {
+        keys.set(key.id, key)
+        version++
+        audited.push({ ...actor, what: "key.created", target: key.id })
+      }),
+    revoke: (key, actor) =>
+      Effect.sync(() => {
+        keys.delete(key.id)
+        version++
+        audited.push({ ...actor, what: "key.revoked", target: key.id })
+      }),
+  })
+  return { keys, audited, used, layer }
+}
