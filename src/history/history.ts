@@ -6,6 +6,7 @@ import type * as Effect from "effect/Effect"
 import type { LogUnavailable } from "../model/errors.ts"
 import type { DeliveryAttempted } from "../model/record.ts"
 import type { StoredEvent } from "../model/stored-event.ts"
+import type { AuditFilter, AuditView } from "./audit.ts"
 import type { AttemptsFilter, ContactView, EventAttemptView, SeenFilter, SeenView } from "./overview.ts"
 import type { DeliveryFilter, EventFilter } from "./queries.ts"
 import type { AttemptView, DeliveryView, DeliveryWhole, EventView, EventWhole, Page } from "./views.ts"
@@ -38,6 +39,8 @@ export class History extends Context.Service<
     readonly attempts: (filter: AttemptsFilter) => Asked<ReadonlyArray<EventAttemptView>>
     /** The workspaces that have an event of that id. */
     readonly workspacesOf: (event: string) => Asked<ReadonlyArray<string>>
+    /** Who did what, the latest first. */
+    readonly audit: (filter: AuditFilter) => Asked<Page<AuditView>>
     readonly progress: Asked<Progress>
   }
 >()("meshes/History") {}

@@ -10,6 +10,7 @@ import { makeStoredEventId, timeOfId } from "../model/ids.ts"
 import { outcomeKinds } from "../model/outcome.ts"
 import type { DeliveryAttempted, DeliveryRevived, EventRouted, HistoryRecord } from "../model/record.ts"
 import { statuses, statusOfEvent, statusOfState, type Status } from "../model/status.ts"
+import { makeAuditor } from "./audit.ts"
 import { makeLatest } from "./latest.ts"
 import { recordsIn } from "./records.ts"
 import { deliveryColumns, eventColumns, type Counts, type DeliveryRow, type EventRow } from "./rows.ts"
@@ -64,6 +65,7 @@ export const makeProjector = (db: DatabaseSync): Projector => {
   }
 
   const latest = makeLatest(db, nameKey)
+  const addAudit = makeAuditor(db)
 
   const eventOf = (facts: EventFacts): EventRow => {
     const known = events.get(facts.seq)
@@ -212,6 +214,8 @@ export const makeProjector = (db: DatabaseSync): Projector => {
         return attempted(record, seq)
       case "delivery.revived":
         return revived(record)
+      case "audit":
+        return addAudit(record)
       default:
     }
   }

@@ -6,6 +6,7 @@ import { limits } from "../config/defaults.ts"
 import { timeOfId } from "../model/ids.ts"
 import { outcomeKinds, type OutcomeKind } from "../model/outcome.ts"
 import { statuses, type Status } from "../model/status.ts"
+import { makeAuditQuery, type AuditFilter, type AuditView } from "./audit.ts"
 import { makeOverview, type Overview } from "./overview.ts"
 import type { Checkpoint } from "./project.ts"
 import type { DeliveryRow, EventRow } from "./rows.ts"
@@ -44,6 +45,7 @@ export interface Queries extends Overview {
   readonly event: (workspace: string, id: string) => EventWhole | undefined
   readonly deliveries: (filter: DeliveryFilter) => Page<DeliveryView>
   readonly delivery: (workspace: string, id: string) => DeliveryWhole | undefined
+  readonly audit: (filter: AuditFilter) => Page<AuditView>
   readonly checkpoint: () => Checkpoint
 }
 
@@ -192,6 +194,7 @@ export const makeQueries = (db: DatabaseSync): Queries => {
 
   return {
     ...makeOverview(db, keyOf, nameOf, attemptView),
+    audit: makeAuditQuery(db),
     events: (filter) => page(eventsOf(filter), eventView),
     event: (workspace, id) => {
       const place = placesOf(workspace, id)[0]

@@ -32,6 +32,8 @@ const tables = {
   revivals: `created INTEGER NOT NULL, tie INTEGER NOT NULL, at INTEGER NOT NULL, who TEXT NOT NULL,
     PRIMARY KEY (created, tie, at)`,
   ...latestTables,
+  audit: `workspace TEXT NOT NULL, at INTEGER NOT NULL, tie INTEGER NOT NULL, what TEXT NOT NULL, target TEXT NOT NULL,
+    detail TEXT, who TEXT NOT NULL, key_id TEXT, origin TEXT, agent TEXT, PRIMARY KEY (workspace, at, tie)`,
   rule_failures: `at INTEGER NOT NULL, seq INTEGER NOT NULL, rule INTEGER NOT NULL, reason TEXT NOT NULL,
     PRIMARY KEY (at, seq, rule)`,
 } as const
