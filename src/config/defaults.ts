@@ -318,6 +318,8 @@ export const limits = {
   pageRecords: 200,
   /** Characters of a value in an address' query. */
   queryValueCharacters: 1000,
+  /** Attempts of a delivery that are read from the log at once. */
+  attemptsRead: 16,
   /** How far back a text is looked for at the most, and when nobody says. */
   payloadWindowMs: 7 * day,
   payloadWindowDefaultMs: 1 * day,

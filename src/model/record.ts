@@ -107,26 +107,28 @@ export interface ConnectionRecord {
 }
 
 /** What a person, or a program with a key, did by command or call. */
-export type AuditedAct =
-  | "config.applied"
-  | "config.refused"
-  | "key.created"
-  | "key.revoked"
+export const auditedActs = [
+  "config.applied",
+  "config.refused",
+  "key.created",
+  "key.revoked",
   /** It has expired, and is used all the same. */
-  | "key.refused"
-  | "secret.set"
-  | "secret.removed"
-  | "connection.paused"
-  | "connection.resumed"
-  | "connection.tested"
-  | "connection.authorized"
-  | "connection.disconnected"
+  "key.refused",
+  "secret.set",
+  "secret.removed",
+  "connection.paused",
+  "connection.resumed",
+  "connection.tested",
+  "connection.authorized",
+  "connection.disconnected",
   /** Many have one record, whose `detail` says which were meant; each delivery's own history names who it was. */
-  | "deliveries.retried"
-  | "deliveries.canceled"
-  | "replay.started"
-  | "replay.stopped"
-  | "payload.viewed"
+  "deliveries.retried",
+  "deliveries.canceled",
+  "replay.started",
+  "replay.stopped",
+  "payload.viewed",
+] as const
+export type AuditedAct = (typeof auditedActs)[number]
 
 /** Who did something, and from where. */
 export interface Actor {
