@@ -16,6 +16,7 @@ import { credentialsLayer } from "./deliver/credentials.ts"
 import { delivererLayer, Printer } from "./deliver/deliverer.ts"
 import { Exchanges, type Attempt } from "./deliver/exchange.ts"
 import { makeHttpSender } from "./deliver/http.ts"
+import { History } from "./history/history.ts"
 import { Checks } from "./ingest/checks.ts"
 import { Catalog } from "./ingest/integrations.ts"
 import { IngestAddress, ingestLayer } from "./ingest/server.ts"
@@ -26,9 +27,11 @@ import { NatsElsewhere } from "./log/elsewhere.ts"
 import { embeddedServer } from "./log/embedded.ts"
 import { ensureTopology } from "./log/ensure.ts"
 import { EventLog } from "./log/event-log.ts"
+import { HistoryLog } from "./log/history-log.ts"
 import { IssuedKeys } from "./log/issued-keys.ts"
 import { LaneLogs } from "./log/lane-log.ts"
 import { Leases } from "./log/leases.ts"
+import { LogReader } from "./log/reader.ts"
 import { Partitions } from "./log/partition.ts"
 import { Work } from "./log/work.ts"
 import type { Connection } from "./model/connector.ts"
@@ -77,13 +80,17 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
         Layer.provideMerge(Exchanges.layer),
         Layer.provideMerge(credentialsLayer),
         Layer.provideMerge(oauthLayer),
-        Layer.provideMerge(Layer.mergeAll(Committer.layer, SettingsResolver.layer(options.env))),
+        Layer.provideMerge(
+          Layer.mergeAll(Committer.layer, SettingsResolver.layer(options.env), History.layer(settings.dataDir)),
+        ),
         Layer.provideMerge(Keys.layer({ adminKey: settings.adminKey ?? generated, keys: options.keys })),
         Layer.provideMerge(
           Layer.mergeAll(
             EventLog.layer,
             Audit.layer,
             IssuedKeys.layer,
+            HistoryLog.layer,
+            LogReader.layer,
             Partitions.layer,
             Work.layer,
             LaneLogs.layer,

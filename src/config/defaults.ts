@@ -299,8 +299,16 @@ export const limits = {
   // ── the projection of the history ──
   /** Messages read ahead of it; one holds up to `historyMessageCharacters`. */
   historyPrefetch: 256,
-  /** Messages are gathered for this long, and projected together: how far lists may be behind. */
+  /** Messages are gathered for this long or up to so many bytes, and projected together: how far lists may be behind. */
   historyGatherMs: 100,
+  historyGatherBytes: 512 * kibibyte,
+  /** How often a process that does not project looks whether it is to. */
+  historyClaimMs: 500,
+  /** Progress is told of when the projection is more messages behind than this, and how often. */
+  historyTold: 1000,
+  historyTellEveryMs: 5 * second,
+  /** How long the projection's thread may take to end what it was asked. */
+  historyCloseMs: 5 * second,
   /** Names (types, rules, connections) whose keys are remembered while projecting. */
   historyNamesRemembered: 100_000,
   /** What SQLite keeps of the file in memory, for each who reads or writes it. */
@@ -313,6 +321,9 @@ export const limits = {
   backlogCounted: 10_000,
   /** Events of one id that are looked at: ids may be used again. */
   historySameId: 100,
+  /** Events whose payloads are looked at for a page of a search, and how many at once. */
+  searchEvents: 2000,
+  searchReads: 32,
   /** Records of a page, when nobody says and at the most. */
   pageRecordsDefault: 50,
   pageRecords: 200,

@@ -1,41 +1,57 @@
 /**
- * What the projection of the history answers.
+ * The history as the process has it: kept up with the log by a supervised loop, in one process of those that share the data folder, and
+ * asked by all of them. What is not projected (payloads, requests, answers) is read from the log itself.
  */
+import { join } from "node:path"
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
-import type { LogUnavailable } from "../model/errors.ts"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { HistoryLog } from "../log/history-log.ts"
+import { logTime } from "../log/log-time.ts"
+import { LogUnavailable } from "../model/errors.ts"
 import type { DeliveryAttempted } from "../model/record.ts"
 import type { StoredEvent } from "../model/stored-event.ts"
+import { Health } from "../observe/health.ts"
+import { supervise } from "../observe/supervise.ts"
+import { makeDesk, type Desk } from "./desk.ts"
+import { keepUp } from "./keep-up.ts"
 import type { AuditFilter, AuditView } from "./audit.ts"
 import type { AttemptsFilter, ContactView, EventAttemptView, SeenFilter, SeenView } from "./overview.ts"
-import type { DeliveryFilter, EventFilter } from "./queries.ts"
+import type { DeliveryFilter, EventFilter, Queries } from "./queries.ts"
+import { recordsIn } from "./records.ts"
+import { searchEvents, type EventSearch } from "./search.ts"
 import type { AttemptView, DeliveryView, DeliveryWhole, EventView, EventWhole, Page } from "./views.ts"
 
-type Asked<A> = Effect.Effect<A, LogUnavailable>
+/** How far the answers reach. */
 export interface Progress {
+  /** Messages of the history that are not in them yet. */
   readonly behind: number
+  /** All that the log stored before is in them; milliseconds since 1970. */
   readonly upTo: number
 }
-export interface EventSearch extends EventFilter {
-  readonly text: string
-}
-export type Exchange = Pick<DeliveryAttempted, "request" | "response">
+
+type Asked<A> = Effect.Effect<A, LogUnavailable>
 
 export class History extends Context.Service<
   History,
   {
+    /** The latest first, a page at a time. */
     readonly events: (filter: EventFilter) => Asked<Page<EventView>>
+    /** The same, of those whose payload has a text in it: a page also ends after so many events looked at. */
     readonly search: (search: EventSearch) => Asked<Page<EventView>>
+    /** The latest event of an id with its deliveries; `undefined`: the workspace has none. */
     readonly event: (workspace: string, id: string) => Asked<EventWhole | undefined>
+    /** An event as it was published, by its sequence; `undefined`: the log no longer has it, or it was refused. */
     readonly stored: (seq: number) => Asked<StoredEvent | undefined>
     readonly deliveries: (filter: DeliveryFilter) => Asked<Page<DeliveryView>>
     readonly delivery: (workspace: string, id: string) => Asked<DeliveryWhole | undefined>
+    /** What was sent in an attempt and what came back, as far as it was kept; `undefined`: the log no longer has it. */
     readonly exchange: (delivery: string, attempt: AttemptView) => Asked<Exchange | undefined>
     /** Event types or resources that a workspace has seen, by their names. */
     readonly seen: (filter: SeenFilter) => Asked<ReadonlyArray<SeenView>>
     /** How these connections do, in their order. */
     readonly contacts: (workspace: string, connections: ReadonlyArray<string>) => Asked<ReadonlyArray<ContactView>>
-    /** All attempts of an event, delivery by delivery. */
+    /** All attempts of the latest event of an id, delivery by delivery. */
     readonly attempts: (filter: AttemptsFilter) => Asked<ReadonlyArray<EventAttemptView>>
     /** The workspaces that have an event of that id. */
     readonly workspacesOf: (event: string) => Asked<ReadonlyArray<string>>
@@ -43,4 +59,67 @@ export class History extends Context.Service<
     readonly audit: (filter: AuditFilter) => Asked<Page<AuditView>>
     readonly progress: Asked<Progress>
   }
->()("meshes/History") {}
+>()("meshes/History") {
+  /** @param dataDir each replica has its own; workers of one share it */
+  static readonly layer = (dataDir: string) =>
+    Layer.effect(
+      History,
+      Effect.gen(function* () {
+        const log = yield* HistoryLog
+        const health = yield* Health
+        const desk = yield* Effect.acquireRelease(
+          Effect.sync(() => makeDesk(join(dataDir, "history"))),
+          ({ close }) => Effect.promise(close),
+        )
+        health.expect("history")
+        yield* Effect.forkScoped(supervise("history", keepUp(desk, log)))
+        const ask = asking(desk)
+        return {
+          events: (filter) => ask("events", filter),
+          search: (search) => searchEvents(search, (filter) => ask("events", filter), log.event),
+          event: (workspace, id) => ask("event", workspace, id),
+          stored: log.event,
+          deliveries: (filter) => ask("deliveries", filter),
+          delivery: (workspace, id) => ask("delivery", workspace, id),
+          exchange: (delivery, attempt) =>
+            Effect.map(log.message(attempt.seq), (message) => message && exchangeIn(message, delivery, attempt)),
+          seen: (filter) => ask("seen", filter),
+          contacts: (workspace, connections) => ask("contacts", workspace, connections),
+          attempts: (filter) => ask("attempts", filter),
+          workspacesOf: (event) => ask("workspacesOf", event),
+          audit: (filter) => ask("audit", filter),
+          progress: Effect.gen(function* () {
+            const { id, first, last } = yield* log.extent
+            const known = yield* ask("checkpoint")
+            if (known.log !== id) return { behind: last - first + 1, upTo: 0 }
+            return { behind: Math.max(0, last - known.seq), upTo: known.seq >= last ? logTime() : known.time }
+          }),
+        }
+      }),
+    )
+}
+
+export type Exchange = Pick<DeliveryAttempted, "request" | "response">
+
+const exchangeIn = (
+  message: { readonly data: Uint8Array },
+  delivery: string,
+  { at, attempt }: AttemptView,
+): Exchange | undefined => {
+  for (const record of recordsIn(message)) {
+    if (record.kind !== "delivery.attempted" || record.delivery !== delivery) continue
+    if (record.at !== at || record.attempt !== attempt) continue
+    const { request, response } = record
+    return { ...(request === undefined ? {} : { request }), ...(response === undefined ? {} : { response }) }
+  }
+  return undefined
+}
+
+const asking =
+  (desk: Desk) =>
+  <Q extends keyof Queries>(question: Q, ...of: Parameters<Queries[Q]>): Asked<ReturnType<Queries[Q]>> =>
+    Effect.tryPromise({
+      try: () => desk.call("ask", question, of) as Promise<ReturnType<Queries[Q]>>,
+      catch: (cause) =>
+        new LogUnavailable({ operation: "reading the history", reason: (cause as Error).message, stored: "no" }),
+    })

@@ -45,12 +45,14 @@ interface Draft<Row> {
 const pending = statuses.indexOf("pending")
 const failed = statuses.indexOf("failed")
 const statusKey = (status: Status): number => statuses.indexOf(status)
+/** A sequence alone does not do: it may be another event's, should `EVENTS` have been made anew. */
+const placeOf = (at: number, seq: number): string => `${at}/${seq}`
 const noCounts: Counts = { pending: 0, processing: 0, retrying: 0, completed: 0, failed: 0, canceled: 0 }
 
 export const makeProjector = (db: DatabaseSync): Projector => {
   const sql = statementsOf(db)
   const names = new Map<string, number>()
-  const events = new Map<number, Draft<EventRow>>()
+  const events = new Map<string, Draft<EventRow>>()
   const deliveries = new Map<string, Draft<DeliveryRow>>()
   const found = db.prepare("SELECT seq, time FROM checkpoint").get()!
   let checkpoint: Checkpoint = { seq: Number(found.seq), time: Number(found.time) }
@@ -68,7 +70,8 @@ export const makeProjector = (db: DatabaseSync): Projector => {
   const addAudit = makeAuditor(db)
 
   const eventOf = (facts: EventFacts): EventRow => {
-    const known = events.get(facts.seq)
+    const place = placeOf(facts.at, facts.seq)
+    const known = events.get(place)
     if (known !== undefined) return known.row
     const stored = sql.eventOf.get(facts.at, facts.seq) as unknown as EventRow | undefined
     const row = stored ?? {
@@ -84,7 +87,7 @@ export const makeProjector = (db: DatabaseSync): Projector => {
       status: pending,
       ...noCounts,
     }
-    events.set(facts.seq, { row, stored: stored?.status })
+    events.set(place, { row, stored: stored?.status })
     return row
   }
 
@@ -191,10 +194,11 @@ export const makeProjector = (db: DatabaseSync): Projector => {
 
   /** `undefined`: it was removed for its age. */
   const eventAt = (at: number, seq: number): EventRow | undefined => {
-    const known = events.get(seq)
+    const place = placeOf(at, seq)
+    const known = events.get(place)
     if (known !== undefined) return known.row
     const row = sql.eventOf.get(at, seq) as unknown as EventRow | undefined
-    if (row !== undefined) events.set(seq, { row, stored: row.status })
+    if (row !== undefined) events.set(place, { row, stored: row.status })
     return row
   }
 

@@ -46,7 +46,8 @@ export interface Queries extends Overview {
   readonly deliveries: (filter: DeliveryFilter) => Page<DeliveryView>
   readonly delivery: (workspace: string, id: string) => DeliveryWhole | undefined
   readonly audit: (filter: AuditFilter) => Page<AuditView>
-  readonly checkpoint: () => Checkpoint
+  /** `log`: which log all of this is of. */
+  readonly checkpoint: () => Checkpoint & { readonly log: string }
 }
 
 /** A name that nothing in the projection has. */
@@ -190,7 +191,7 @@ export const makeQueries = (db: DatabaseSync): Queries => {
   const deliveryAt = db.prepare("SELECT * FROM deliveries WHERE created = ? AND tie = ?")
   const attemptsOf = db.prepare("SELECT * FROM attempts WHERE created = ? AND tie = ? ORDER BY at, attempt")
   const revivalsOf = db.prepare("SELECT at, who FROM revivals WHERE created = ? AND tie = ? ORDER BY at")
-  const checkpoint = db.prepare("SELECT seq, time FROM checkpoint")
+  const checkpoint = db.prepare("SELECT log, seq, time FROM checkpoint")
 
   return {
     ...makeOverview(db, keyOf, nameOf, attemptView),
@@ -224,8 +225,8 @@ export const makeQueries = (db: DatabaseSync): Queries => {
       }
     },
     checkpoint: () => {
-      const { seq, time } = checkpoint.get()!
-      return { seq: Number(seq), time: Number(time) }
+      const { log, seq, time } = checkpoint.get()!
+      return { log: String(log), seq: Number(seq), time: Number(time) }
     },
   }
 }

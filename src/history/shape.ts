@@ -6,8 +6,7 @@
  * and sequence; a delivery's time and a number made of its id (`tie`). Names that repeat are kept once and referred to.
  */
 import { hash } from "node:crypto"
-import { mkdirSync, rmSync } from "node:fs"
-import { dirname } from "node:path"
+import { rmSync } from "node:fs"
 import { DatabaseSync } from "node:sqlite"
 import { limits } from "../config/defaults.ts"
 import { latestTables } from "./latest.ts"
@@ -61,30 +60,39 @@ const versionOf = (db: DatabaseSync): number => Number(db.prepare("PRAGMA user_v
  * `fresh` says why.
  *
  * @param log which log it is made from
+ * @param last the last sequence of that log: one that has less than was projected was set back
  */
-export const openToProject = (file: string, log: string): { readonly db: DatabaseSync; readonly fresh?: string } => {
-  mkdirSync(dirname(file), { recursive: true })
+export const openToProject = (
+  file: string,
+  log: string,
+  last = Number.POSITIVE_INFINITY,
+): { readonly db: DatabaseSync; readonly fresh?: string } => {
   try {
-    return prepared(file, log)
+    return prepared(file, log, last)
   } catch (cause) {
     if (!isDamaged(cause)) throw cause
-    for (const part of ["", "-wal", "-shm"]) rmSync(`${file}${part}`, { force: true })
-    return { ...prepared(file, log), fresh: `it was damaged (${(cause as Error).message})` }
+    removeFile(file)
+    return { ...prepared(file, log, last), fresh: `it was damaged (${(cause as Error).message})` }
   }
 }
 
-const prepared = (file: string, log: string): { readonly db: DatabaseSync; readonly fresh?: string } => {
+export const removeFile = (file: string): void => {
+  for (const part of ["", "-wal", "-shm"]) rmSync(`${file}${part}`, { force: true })
+}
+
+const prepared = (file: string, log: string, last: number): { readonly db: DatabaseSync; readonly fresh?: string } => {
   const db = new DatabaseSync(file)
   try {
     // A commit need not reach the disk at once: what a power failure takes is projected again, with the checkpoint that goes with it.
     db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY")
     db.exec(`PRAGMA busy_timeout = ${limits.historyBusyMs}; PRAGMA cache_size = -${limits.historyCacheKibibytes}`)
     const version = versionOf(db)
-    const known = version === shapeVersion ? db.prepare("SELECT log FROM checkpoint").get()?.log : undefined
-    if (known === log) return { db }
+    const known = version === shapeVersion ? db.prepare("SELECT log, seq FROM checkpoint").get() : undefined
+    if (known?.log === log && Number(known.seq) <= last) return { db }
     makeAnew(db, log)
     if (version === 0) return { db, fresh: "there was none" }
-    return { db, fresh: version === shapeVersion ? "it was of another log" : `it was of shape ${version}` }
+    if (known === undefined) return { db, fresh: `it was of shape ${version}` }
+    return { db, fresh: known.log === log ? "the log was set back" : "it was of another log" }
   } catch (cause) {
     db.close()
     throw cause
@@ -117,6 +125,10 @@ export const openToRead = (file: string): DatabaseSync => {
   }
 }
 
+const codeOf = (cause: unknown): number => Number((cause as { readonly errcode?: number }).errcode) & 0xff
+
 /** SQLITE_CORRUPT, SQLITE_NOTADB */
-const isDamaged = (cause: unknown): boolean =>
-  [11, 26].includes(Number((cause as { readonly errcode?: number }).errcode) & 0xff)
+export const isDamaged = (cause: unknown): boolean => [11, 26].includes(codeOf(cause))
+
+/** SQLITE_BUSY */
+export const isBusy = (cause: unknown): boolean => codeOf(cause) === 5

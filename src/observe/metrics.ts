@@ -80,3 +80,9 @@ export const circuitChanges = {
   closed: Metric.withAttributes(changes, { to: "closed" }),
   paused: Metric.withAttributes(changes, { to: "paused" }),
 } as const
+
+/** Of one process: the one that projects. */
+export const historyBehind = Metric.gauge("history_behind_messages", {
+  description:
+    "messages of the history that the lists do not know yet, as far as they were there when projecting began",
+})

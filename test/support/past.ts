@@ -9,6 +9,8 @@ import { makeRandom } from "./random.ts"
 export interface PastOptions {
   readonly seed?: number
   readonly events: number
+  /** Sequence of the first event; default 1. */
+  readonly first?: number
   readonly workspaces?: number
   /** Deliveries of each event. */
   readonly fanOut?: number
@@ -29,7 +31,7 @@ const types = ["lead.created", "lead.changed", "invoice.paid", "invoice.failed",
 
 /** The first workspace has half of all events. */
 export function* madePast(options: PastOptions): Generator<PastMessage> {
-  const { events, workspaces = 100, fanOut = 1, from, to } = options
+  const { events, first = 1, workspaces = 100, fanOut = 1, from, to } = options
   const random = makeRandom(options.seed ?? 1)
   const pick = (count: number) => Math.floor(random() * count)
   const base32 = () => Array.from({ length: 16 }, () => "0123456789abcdefghjkmnpqrstvwxyz"[pick(32)]).join("")
@@ -39,12 +41,13 @@ export function* madePast(options: PastOptions): Generator<PastMessage> {
     data: Buffer.from(JSON.stringify(records)),
   })
   let messages = 0
-  for (let seq = 1; seq <= events;) {
+  const end = first + events
+  for (let seq = first; seq < end;) {
     const routed: Array<HistoryRecord> = []
     const attempted: Array<HistoryRecord> = []
     let at = from
-    for (; seq <= events && routed.length < eventsPerMessage; seq++) {
-      at = Math.floor(from + ((to - from) * seq) / events)
+    for (; seq < end && routed.length < eventsPerMessage; seq++) {
+      at = Math.floor(from + ((to - from) * (seq - first + 1)) / events)
       const n = random() < 0.5 ? 0 : pick(workspaces)
       const workspace = `workspace-${n}`
       const type = types[pick(types.length)]!

@@ -37,10 +37,10 @@ const allowed: { readonly [folder: string]: ReadonlyArray<string> } = {
   transform: ["config", "model"],
   accounts: ["config", "model", "observe", "log"],
   secrets: ["config", "model", "observe", "log", "accounts"],
-  ingest: ["config", "model", "observe", "log", "accounts", "secrets"],
+  history: ["config", "model", "observe", "log"],
+  ingest: ["config", "model", "observe", "log", "accounts", "secrets", "history"],
   route: ["config", "model", "observe", "log", "transform"],
   deliver: ["config", "model", "observe", "log", "secrets", "transform"],
-  history: ["config", "model", "observe", "log"],
   explain: ["config", "model", "transform", "route", "deliver"],
 }
 
