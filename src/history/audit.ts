@@ -61,7 +61,9 @@ export const makeAuditQuery = (db: DatabaseSync): ((filter: AuditFilter) => Page
           what: String(row.what) as AuditedAct,
           target: String(row.target),
           by: String(row.who),
-          ...(Object.fromEntries(Object.entries(optional).filter((entry) => entry[1] !== undefined)) as Partial<AuditView>),
+          ...(Object.fromEntries(
+            Object.entries(optional).filter((entry) => entry[1] !== undefined),
+          ) as Partial<AuditView>),
         }
       }),
       ...(rows.length > limit && last !== undefined ? { next: [Number(last.at), Number(last.tie)] as const } : {}),

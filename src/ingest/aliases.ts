@@ -98,4 +98,7 @@ export const makeAliases = Effect.gen(function* () {
   return { attempts, retry }
 })
 
-const notThere = problem(404, "no workspace that the key may see has such an event, or it has no deliveries by such a rule")
+const notThere = problem(
+  404,
+  "no workspace that the key may see has such an event, or it has no deliveries by such a rule",
+)

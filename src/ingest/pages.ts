@@ -19,7 +19,10 @@ export const positionCursor = (list: List, position: ReadonlyArray<number>): str
 const positionReader =
   <A extends ReadonlyArray<number>>(list: List, length: A["length"]): Reader<A> =>
   (text) => {
-    const position = text.split("_").slice(1).map((part) => (/^[0-9a-z]{1,11}$/.test(part) ? Number.parseInt(part, 36) : -1))
+    const position = text
+      .split("_")
+      .slice(1)
+      .map((part) => (/^[0-9a-z]{1,11}$/.test(part) ? Number.parseInt(part, 36) : -1))
     // Only what was given out: written again, it is the same.
     return position.length === length && position.every(Number.isSafeInteger) && positionCursor(list, position) === text
       ? Result.succeed(position as unknown as A)

@@ -16,7 +16,7 @@ import { actorOf } from "./authenticate.ts"
 import { makeFinder } from "./find-connection.ts"
 import { listResponse, positionCursor, positionPage } from "./pages.ts"
 import { inputProblem, problem, type Problem } from "./problem.ts"
-import { noQuery, oneOfReader, type QueryOf, readQuery, statusReader, textReader, timeReader } from "./query.ts"
+import { noQuery, oneOfReader, type QueryOf, statusReader, textReader, timeReader } from "./query.ts"
 import { deliveryRecord, eventRecord, payloadRecord, type PayloadMissing, wholeDeliveryRecord } from "./records.ts"
 
 interface Place {
@@ -48,20 +48,9 @@ const deliveryReaders = { ...deadReaders, status: statusReader }
 
 /** The handlers. They answer every failure themselves. */
 export const makePast = Effect.gen(function* () {
-  const { find } = yield* makeFinder
+  const { asked } = yield* makeFinder
   const history = yield* History
   const audits = yield* Audit
-
-  const asked = <R extends Parameters<typeof readQuery>[1]>(
-    request: HttpServerRequest,
-    { workspace }: Place,
-    readers: R,
-  ) =>
-    Effect.fromResult(
-      Result.flatMap(find(request, "read", workspace), (found) =>
-        Result.map(readQuery(request.url, readers), (query) => ({ ...found, query })),
-      ),
-    )
 
   /** Told of before anybody sees it. */
   const viewed = (request: HttpServerRequest, identity: Identity, workspace: string, target: string, detail?: string) =>
@@ -113,10 +102,8 @@ export const makePast = Effect.gen(function* () {
     place: Place,
     { status, cursor, limit = limits.pageRecordsDefault, ...rest }: QueryOf<typeof deliveryReaders>,
   ) =>
-    Effect.map(
-      history.deliveries({ ...place, ...rest, statuses: status, after: cursor, limit }),
-      ({ records, next }) =>
-        listResponse(limit, next && positionCursor("deliveries", next), records.map(deliveryRecord)),
+    Effect.map(history.deliveries({ ...place, ...rest, statuses: status, after: cursor, limit }), ({ records, next }) =>
+      listResponse(limit, next && positionCursor("deliveries", next), records.map(deliveryRecord)),
     )
 
   const deliveries = (request: HttpServerRequest, place: Place) =>
@@ -124,7 +111,9 @@ export const makePast = Effect.gen(function* () {
 
   const deadLetters = (request: HttpServerRequest, place: Place) =>
     answered(
-      Effect.flatMap(asked(request, place, deadReaders), ({ query }) => listed(place, { ...query, status: ["failed"] })),
+      Effect.flatMap(asked(request, place, deadReaders), ({ query }) =>
+        listed(place, { ...query, status: ["failed"] }),
+      ),
     )
 
   const delivery = (request: HttpServerRequest, { id, ...place }: Place & { readonly id: string }) =>

@@ -13,7 +13,7 @@ import { inputProblem, type Problem } from "./problem.ts"
 /** Reads one value, or says what it should be. */
 export type Reader<A> = (text: string) => Result.Result<A, string>
 
-type Readers = { readonly [name: string]: Reader<unknown> }
+export type Readers = { readonly [name: string]: Reader<unknown> }
 
 /** Absent: it was not asked for. */
 export type QueryOf<R extends Readers> = {

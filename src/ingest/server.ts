@@ -14,21 +14,27 @@ import type { HttpServerError } from "effect/http/HttpServerError"
 import { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
-import * as HttpApiScalar from "effect/http-api/HttpApiScalar"
+import { HttpApiSchemaError } from "effect/http-api/HttpApiError"
+import * as OpenApi from "effect/http-api/OpenApi"
 import * as Layer from "effect/Layer"
 import { isTagged } from "effect/Predicate"
 import { Keys } from "../accounts/keys.ts"
 import type { CurrentPlan } from "../config/current-plan.ts"
 import { limits } from "../config/defaults.ts"
+import type { History } from "../history/history.ts"
+import type { Audit } from "../log/audit.ts"
 import type { ConnectionStates, ConnectionSwitch } from "../log/connections.ts"
 import type { EventLog } from "../log/event-log.ts"
 import type { IssuedKeys } from "../log/issued-keys.ts"
+import type { LogReader } from "../log/reader.ts"
 import { Unusable } from "../model/errors.ts"
 import type { Health } from "../observe/health.ts"
 import { ownReport, Reporting } from "../observe/report.ts"
 import type { Consent } from "../secrets/consent.ts"
 import type { Vault } from "../secrets/vault.ts"
+import { makeAliases } from "./aliases.ts"
 import { Api } from "./api.ts"
+import { makeAudits } from "./audits.ts"
 import { makeChecks, type Checks } from "./checks.ts"
 import { makeConnections } from "./connections.ts"
 import { preflight } from "./cors.ts"
@@ -36,8 +42,11 @@ import { makeIntegrations, type Catalog } from "./integrations.ts"
 import { makeKeys } from "./keys.ts"
 import { makeOAuth, PublicAddress } from "./oauth.ts"
 import { problem, problemResponse } from "./problem.ts"
+import { makePast } from "./past.ts"
 import { makePublisher } from "./publish.ts"
+import { referenceHeaders, renderReference } from "./reference.ts"
 import { makeSecrets } from "./secrets.ts"
+import { makeWorkspaces } from "./workspaces.ts"
 
 /** How often, while the server closes, connections that have become idle are closed. */
 const idleClosedEveryMs = 50
@@ -71,6 +80,9 @@ export const ingestLayer = (options: {
   | Vault
   | Checks
   | Catalog
+  | History
+  | LogReader
+  | Audit
 > =>
   Layer.effect(
     IngestAddress,
@@ -83,13 +95,19 @@ export const ingestLayer = (options: {
       const keys = yield* Keys
       const answering = Effect.flatMap(HttpServerRequest, (request) => {
         const answer = preflight(keys, request)
-        return answer === undefined ? Effect.catchCause(app, answerFailure) : Effect.succeed(answer)
+        if (answer !== undefined) return Effect.succeed(answer)
+        const answered = Effect.catchCause(app, answerFailure)
+        if (!aliased.test(request.url)) return answered
+        return Effect.provideService(answered, HttpServerRequest, request.modify({ url: `/api/v1${request.url}` }))
       })
       yield* http.serve(answering)
       yield* Effect.addFinalizer(() => Effect.sync(() => letGo(server)))
       return { host: options.host, port, url }
     }),
   ).pipe(Layer.provide(NodeHttpServer.layerHttpServices))
+
+/** Paths that clients of another product know without what ours begin with. */
+const aliased = /^\/(?:workspaces|events)\//
 
 const listen = Effect.fnUntraced(function* (options: { readonly host: string; readonly port: number }) {
   const server = createServer({
@@ -134,6 +152,45 @@ const reachable = (host: string): string =>
 const events = HttpApiBuilder.group(Api, "events", (handlers) =>
   Effect.map(makePublisher, ({ publish, bulk }) =>
     handlers.handleRaw("publish", ({ request }) => publish(request)).handleRaw("bulk", ({ request }) => bulk(request)),
+  ),
+)
+
+const workspaces = HttpApiBuilder.group(Api, "workspaces", (handlers) =>
+  Effect.map(makeWorkspaces, ({ list, show, rules, eventTypes, resources }) =>
+    handlers
+      .handleRaw("list", ({ request }) => list(request))
+      .handleRaw("show", ({ request, params }) => show(request, params))
+      .handleRaw("rules", ({ request, params }) => rules(request, params))
+      .handleRaw("eventTypes", ({ request, params }) => eventTypes(request, params))
+      .handleRaw("resources", ({ request, params }) => resources(request, params)),
+  ),
+)
+
+const past = HttpApiBuilder.group(Api, "past", (handlers) =>
+  Effect.map(makePast, ({ events, event, deliveries, delivery, deadLetters }) =>
+    handlers
+      .handleRaw("events", ({ request, params }) => events(request, params))
+      .handleRaw("event", ({ request, params }) => event(request, params))
+      .handleRaw("deliveries", ({ request, params }) => deliveries(request, params))
+      .handleRaw("delivery", ({ request, params }) => delivery(request, params))
+      .handleRaw("deadLetters", ({ request, params }) => deadLetters(request, params)),
+  ),
+)
+
+const aliases = HttpApiBuilder.group(Api, "aliases", (handlers) =>
+  Effect.map(makeAliases, ({ attempts, retry }) =>
+    handlers
+      .handleRaw("attempts", ({ request, params }) => attempts(request, params))
+      .handleRaw("ruleAttempts", ({ request, params }) => attempts(request, params))
+      .handleRaw("retry", ({ request, params }) => retry(request, params)),
+  ),
+)
+
+const audit = HttpApiBuilder.group(Api, "audit", (handlers) =>
+  Effect.map(makeAudits, ({ ofWorkspace, ofAll }) =>
+    handlers
+      .handleRaw("ofWorkspace", ({ request, params }) => ofWorkspace(request, params))
+      .handleRaw("ofAll", ({ request }) => ofAll(request)),
   ),
 )
 
@@ -210,9 +267,18 @@ const health = HttpApiBuilder.group(Api, "health", (handlers) =>
 
 const routes = Layer.mergeAll(
   HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(
-    Layer.provide([events, connections, oauth, secrets, integrations, keys, health]),
+    Layer.provide([events, workspaces, past, aliases, connections, oauth, secrets, integrations, keys, audit, health]),
   ),
-  HttpApiScalar.layer(Api, { path: "/docs", scalar: { withDefaultFonts: false } }),
+  HttpRouter.use((router) => {
+    let page: string | undefined
+    return router.add(
+      "GET",
+      "/docs",
+      Effect.sync(() =>
+        HttpServerResponse.text((page ??= renderReference(OpenApi.fromApi(Api))), { headers: referenceHeaders }),
+      ),
+    )
+  }),
 )
 
 /** Which methods each path knows, for what no route took. */
@@ -238,6 +304,10 @@ const answerFailure = (
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, unknown, HttpServerRequest> => {
   if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause)
   const error = Cause.squash(cause)
+  // Handlers read everything else by themselves.
+  if (HttpApiSchemaError.is(error)) {
+    return Effect.succeed(problemResponse(problem(400, "the query is not well-formed: give each parameter once")))
+  }
   if (!isTagged(error, "HttpServerError") || !isTagged((error as HttpServerError).reason, "RouteNotFound")) {
     return Effect.as(
       Effect.logError("a request ended in a bug", cause),

@@ -1,5 +1,5 @@
 /**
- * Workspaces over HTTP: what the config says of them, what they have seen, and who did what there.
+ * Workspaces over HTTP: what the config says of them, and what they have seen.
  */
 import * as Effect from "effect/Effect"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
@@ -12,46 +12,24 @@ import type { Plan, RulePlan, WorkspacePlan } from "../config/plan.ts"
 import { History } from "../history/history.ts"
 import type { SeenView } from "../history/overview.ts"
 import { ConnectionStates } from "../log/connections.ts"
-import { auditedActs } from "../model/record.ts"
 import { answered, answeredNow } from "./answer.ts"
 import { authenticate } from "./authenticate.ts"
 import { makeFinder } from "./find-connection.ts"
-import { listResponse, namePage, type NamePage, pageByName, positionCursor, positionPage } from "./pages.ts"
-import { problem } from "./problem.ts"
-import { noQuery, oneOfReader, type QueryOf, readQuery, textReader, timeReader } from "./query.ts"
+import { listResponse, namePage, type NamePage, pageByName } from "./pages.ts"
+import { noQuery, readQuery, textReader } from "./query.ts"
 import { timeText } from "./records.ts"
 
 interface Place {
   readonly workspace: string
 }
 
-const auditReaders = {
-  what: oneOfReader(auditedActs),
-  by: textReader,
-  target: textReader,
-  from: timeReader,
-  to: timeReader,
-  ...positionPage("audit"),
-}
-
 /** The handlers. They answer every failure themselves. */
 export const makeWorkspaces = Effect.gen(function* () {
-  const { find } = yield* makeFinder
+  const { asked } = yield* makeFinder
   const keys = yield* Keys
   const current = yield* CurrentPlan
   const states = yield* ConnectionStates
   const history = yield* History
-
-  const asked = <R extends Parameters<typeof readQuery>[1]>(
-    request: HttpServerRequest,
-    { workspace }: Place,
-    readers: R,
-  ) =>
-    Effect.fromResult(
-      Result.flatMap(find(request, "read", workspace), (found) =>
-        Result.map(readQuery(request.url, readers), (query) => ({ ...found, query })),
-      ),
-    )
 
   const list = (request: HttpServerRequest) =>
     answeredNow(
@@ -128,11 +106,7 @@ export const makeWorkspaces = Effect.gen(function* () {
     answered(
       Effect.gen(function* () {
         const { workspace, query } = yield* asked(request, place, namePage)
-        const { records, next } = pageByName(
-          yield* seen(workspace.id, "resource", query),
-          ({ name }) => name,
-          query,
-        )
+        const { records, next } = pageByName(yield* seen(workspace.id, "resource", query), ({ name }) => name, query)
         return listResponse(
           query.limit,
           next,
@@ -141,37 +115,7 @@ export const makeWorkspaces = Effect.gen(function* () {
       }),
     )
 
-  const auditOf = (workspace: string | undefined, query: QueryOf<typeof auditReaders>) =>
-    Effect.map(
-      history.audit({ workspace, ...query, after: query.cursor, limit: query.limit ?? limits.pageRecordsDefault }),
-      ({ records, next }) =>
-        listResponse(
-          query.limit,
-          next && positionCursor("audit", next),
-          records.map(({ at, key, ...record }) => ({ at: timeText(at), ...record, key_id: key })),
-        ),
-    )
-
-  const audit = (request: HttpServerRequest, place: Place) =>
-    answered(
-      Effect.flatMap(asked(request, place, auditReaders), ({ workspace, query }) => auditOf(workspace.id, query)),
-    )
-
-  /** What concerns no workspace by itself. */
-  const auditOfAll = (request: HttpServerRequest) =>
-    answered(
-      Effect.gen(function* () {
-        const identity = yield* Effect.fromResult(authenticate(keys, request.headers, "admin"))
-        if (identity.workspaces !== undefined) {
-          return yield* Effect.fail(
-            problem(403, `the key ${identity.name} is bound to workspaces: ask for the audit of one of them`),
-          )
-        }
-        return yield* auditOf(undefined, yield* Effect.fromResult(readQuery(request.url, auditReaders)))
-      }),
-    )
-
-  return { list, show, rules, eventTypes, resources, audit, auditOfAll }
+  return { list, show, rules, eventTypes, resources }
 })
 
 const workspaceRecord = ({ id, account, tags, ...workspace }: WorkspacePlan, { revision }: Plan) => ({

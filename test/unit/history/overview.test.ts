@@ -53,7 +53,12 @@ const records: ReadonlyArray<HistoryRecord> = [
   attempted(first, 1, 2, false),
 ]
 
-const audited = (what: "secret.set" | "key.created", target: string, at: number, workspace?: string): HistoryRecord => ({
+const audited = (
+  what: "secret.set" | "key.created",
+  target: string,
+  at: number,
+  workspace?: string,
+): HistoryRecord => ({
   kind: "audit",
   ...{ what, target, at, by: "key:ops" },
   ...(workspace === undefined ? {} : { workspace }),

@@ -1,0 +1,35 @@
+/**
+ * A history in which nothing ever happened, for servers whose tests ask for something else.
+ */
+import { Effect, Layer, Stream } from "effect"
+import { History } from "../../../src/history/history.ts"
+import { Audit } from "../../../src/log/audit.ts"
+import { LogReader } from "../../../src/log/reader.ts"
+
+const nothing = () => Effect.succeed({ records: [] })
+const none = () => Effect.succeed(undefined)
+
+export const noPast = Layer.mergeAll(
+  Layer.succeed(History, {
+    events: nothing,
+    search: nothing,
+    event: none,
+    stored: none,
+    deliveries: nothing,
+    delivery: none,
+    exchange: none,
+    seen: () => Effect.succeed([]),
+    contacts: (_, connections) => Effect.succeed(connections.map(() => ({ backlog: 0 }))),
+    attempts: () => Effect.succeed([]),
+    workspacesOf: () => Effect.succeed([]),
+    audit: nothing,
+    progress: Effect.succeed({ behind: 0, upTo: 0 }),
+  }),
+  Layer.succeed(Audit, { write: () => Effect.void }),
+  Layer.succeed(LogReader, {
+    scan: () => Stream.empty,
+    last: none,
+    extent: () => Effect.succeed({ first: 1, last: 0, count: 0 }),
+    revive: () => Effect.succeed(false),
+  }),
+)
