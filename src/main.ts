@@ -5,6 +5,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
+import * as Semaphore from "effect/Semaphore"
 import { generateKey, Keys } from "./accounts/keys.ts"
 import { CurrentPlan } from "./config/current-plan.ts"
 import { limits } from "./config/defaults.ts"
@@ -19,6 +20,7 @@ import { makeHttpSender } from "./deliver/http.ts"
 import { History } from "./history/history.ts"
 import { Checks } from "./ingest/checks.ts"
 import { Catalog } from "./ingest/integrations.ts"
+import { Replayer } from "./ingest/replays.ts"
 import { IngestAddress, ingestLayer } from "./ingest/server.ts"
 import { Audit } from "./log/audit.ts"
 import { ConnectionStates, ConnectionSwitch } from "./log/connections.ts"
@@ -33,11 +35,16 @@ import { LaneLogs } from "./log/lane-log.ts"
 import { Leases } from "./log/leases.ts"
 import { LogReader } from "./log/reader.ts"
 import { Partitions } from "./log/partition.ts"
+import { Past } from "./log/past.ts"
+import { Replays } from "./log/replays.ts"
 import { Work } from "./log/work.ts"
 import type { Connection } from "./model/connector.ts"
 import type { Unusable } from "./model/errors.ts"
 import type { Outcome } from "./model/outcome.ts"
 import { Health } from "./observe/health.ts"
+import { replayLayer } from "./replay/engine.ts"
+import { previewReplay } from "./replay/preview.ts"
+import { checkReplay } from "./replay/request.ts"
 import { routerLayer } from "./route/router.ts"
 import { Consent } from "./secrets/consent.ts"
 import { SettingsResolver } from "./secrets/settings-resolver.ts"
@@ -75,8 +82,8 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
       const { settings, plan } = options
       const url = settings.natsUrl ?? (yield* embedded(options)).url
       const generated = settings.adminKey === undefined && options.keys.length === 0 ? generateKey() : undefined
-      const stages = Layer.mergeAll(routerLayer, delivererLayer, ingestLayer(settings)).pipe(
-        Layer.provideMerge(Layer.merge(checksLayer, catalogLayer)),
+      const stages = Layer.mergeAll(routerLayer, delivererLayer, replayLayer, ingestLayer(settings)).pipe(
+        Layer.provideMerge(Layer.mergeAll(checksLayer, catalogLayer, replayerLayer(options.env))),
         Layer.provideMerge(Exchanges.layer),
         Layer.provideMerge(credentialsLayer),
         Layer.provideMerge(oauthLayer),
@@ -87,9 +94,9 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
         Layer.provideMerge(
           Layer.mergeAll(
             EventLog.layer,
+            HistoryLog.layer,
             Audit.layer,
             IssuedKeys.layer,
-            HistoryLog.layer,
             LogReader.layer,
             Partitions.layer,
             Work.layer,
@@ -98,6 +105,7 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
             ConnectionStates.layer,
             ConnectionSwitch.layer,
             NatsElsewhere.layer,
+            Replays.layer.pipe(Layer.provideMerge(Past.layer)),
             Vault.layer(keyRingOf(settings.secretKeys)),
           ),
         ),
@@ -152,6 +160,25 @@ const checksLayer = Layer.effect(
     })
   }),
 )
+
+/** Replays are understood and shown as events are routed and sent. */
+const replayerLayer = (env: NodeJS.ProcessEnv) =>
+  Layer.effect(
+    Replayer,
+    Effect.gen(function* () {
+      const past = yield* Past
+      const current = yield* CurrentPlan
+      const turns = yield* Semaphore.make(limits.previewsRunning)
+      return Replayer.of({
+        check: (value, workspace) => checkReplay(value, [current.get()], workspace, Date.now()),
+        preview: (request, requests) =>
+          previewReplay(request, { plan: current.get(), env, requests, events: limits.previewEvents }).pipe(
+            Effect.provideService(Past, past),
+            Semaphore.withPermit(turns),
+          ),
+      })
+    }),
+  )
 
 const catalogLayer = Layer.succeed(Catalog, {
   connectors: async () =>

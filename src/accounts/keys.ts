@@ -53,6 +53,8 @@ export class Keys extends Context.Service<
     readonly authenticate: (headers: {
       readonly [name: string]: string | undefined
     }) => Result.Result<Identity, NotKnown>
+    /** Whose key is sent, if it has expired. */
+    readonly expired: (headers: { readonly [name: string]: string | undefined }) => Identity | undefined
     /** Whether pages of this origin may use any key: what is told to a browser that has not sent one yet. */
     readonly welcomes: (origin: string) => boolean
   }
@@ -93,6 +95,10 @@ export class Keys extends Context.Service<
         const origins = makeOrigins(declared, issued)
         return {
           authenticate: (headers) => authenticate(headers, find),
+          expired: (headers) => {
+            const known = find(keyIn(headers) ?? "")
+            return known !== undefined && isOver(known) ? known.identity : undefined
+          },
           welcomes: (origin) => Math.max(origins().get(origin) ?? 0, origins().get("*") ?? 0) > logTime(),
         }
       }),
@@ -186,18 +192,23 @@ const authenticate = (
   headers: { readonly [name: string]: string | undefined },
   find: (key: string) => Known | undefined,
 ): Result.Result<Identity, NotKnown> => {
-  const authorization = headers.authorization
-  if (authorization !== undefined) {
-    const bearer = bearerPattern.exec(authorization)
-    return bearer === null || bearer[1]!.length > keyCharactersMax ? unknown : holder(find(bearer[1]!))
-  }
-  const publishable = headers["x-meshes-publishable-key"]
-  if (publishable === undefined) return Result.fail("missing")
-  if (publishable.length > keyCharactersMax) return unknown
-  const identity = holder(find(publishable))
-  if (Result.isFailure(identity)) return identity
+  const key = keyIn(headers)
+  if (key === undefined) return Result.fail("missing")
+  const identity = holder(find(key))
+  if (headers.authorization !== undefined || Result.isFailure(identity)) return identity
   // Whatever the key may do elsewhere, by this header it may only publish.
   return allows(identity.success, "publish") ? Result.succeed({ ...identity.success, scopes: publishOnly }) : unknown
+}
+
+/** The key that was sent; empty: something else was. */
+const keyIn = ({
+  authorization,
+  "x-meshes-publishable-key": publishable,
+}: {
+  readonly [name: string]: string | undefined
+}): string | undefined => {
+  const key = authorization === undefined ? publishable : (bearerPattern.exec(authorization)?.[1] ?? "")
+  return key === undefined || key.length <= keyCharactersMax ? key : ""
 }
 
 const bearerPattern = /^Bearer +(\S+) *$/i

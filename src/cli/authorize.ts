@@ -9,6 +9,7 @@ import type { ConnectionPlan } from "../config/plan.ts"
 import type { Settings } from "../config/settings.ts"
 import { makeHttpSender } from "../deliver/http.ts"
 import { connectedPage } from "../ingest/page.ts"
+import { Audit } from "../log/audit.ts"
 import { connectionName } from "../model/connection-state.ts"
 import { Unusable } from "../model/errors.ts"
 import {
@@ -16,6 +17,7 @@ import {
   keepAuthorization,
   readAuthorization,
   refOf,
+  shownAuthorization,
   type Authorization,
 } from "../secrets/authorization.ts"
 import { appOf, askAsApp, authorizeUrl, exchangeCode, oauthOf, randomText, shown } from "../secrets/oauth.ts"
@@ -26,7 +28,7 @@ import { openBrowser, openCallback } from "./callback.ts"
 import { planOf, settingsOf, shared, withVault } from "./context.ts"
 import { find, target } from "./find-connection.ts"
 import { good, note, print, printJson, showTime, table, WrongUse } from "./output.ts"
-import { whoAmI } from "./who.ts"
+import { whoseCommand } from "./who.ts"
 
 const defaultTimeoutSeconds = 300
 
@@ -99,7 +101,7 @@ export const disconnect = Command.make(
       Effect.gen(function* () {
         const { send } = yield* makeHttpSender()
         const resolved = Result.getOrUndefined((yield* SettingsResolver).resolve(plan))
-        return yield* endGrant(yield* Vault, send, plan, resolved)
+        return yield* endGrant(yield* Vault, send, plan, resolved, yield* Audit, whoseCommand())
       }),
     )
     if (json) return printJson({ ...ref, ...ended })
@@ -121,7 +123,7 @@ const appFor = Effect.fnUntraced(function* (plan: ConnectionPlan) {
 })
 
 const keep = Effect.fnUntraced(function* (plan: ConnectionPlan, app: App, granted: Granted) {
-  return yield* keepAuthorization(yield* Vault, plan, app, granted, whoAmI())
+  return yield* keepAuthorization(yield* Vault, plan, app, granted, yield* Audit, whoseCommand())
 })
 
 const orUnusable = <A>(result: Result.Result<A, { readonly message: string } | string>) =>
@@ -175,15 +177,6 @@ export const findAuthorization = (settings: Settings, plan: ConnectionPlan) =>
         Effect.map((found) => found ?? ("none" as const)),
         Effect.provide(VaultRecords.layer(keyRingOf(settings.secretKeys))),
       )
-
-/** Without tokens. */
-export const shownAuthorization = ({ authorizedAt, by, scopes, expiresAt, refused }: Authorization) => ({
-  authorized_at: new Date(authorizedAt).toISOString(),
-  by,
-  scopes,
-  ...(expiresAt === undefined ? {} : { token_expires_at: new Date(expiresAt).toISOString() }),
-  ...(refused === undefined ? {} : { refused }),
-})
 
 export const authorizationLines = ({ authorizedAt, by, scopes, expiresAt, refreshToken, refused }: Authorization) => [
   ["authorized", `${showTime(authorizedAt)} by ${by}`],

@@ -15,14 +15,16 @@ import { credentialsLayer } from "../deliver/credentials.ts"
 import { CredentialStore, makeExchange, type Attempt, type Credentials } from "../deliver/exchange.ts"
 import { makeHttpSender } from "../deliver/http.ts"
 import { testedOf } from "../ingest/checks.ts"
+import { Audit } from "../log/audit.ts"
 import { connectionName } from "../model/connection-state.ts"
 import { Unusable } from "../model/errors.ts"
 import { oauthOf } from "../secrets/oauth.ts"
 import { SettingsResolver } from "../secrets/settings-resolver.ts"
 import { Tokens } from "../secrets/tokens.ts"
-import { planOf, settingsOf, shared, withVault } from "./context.ts"
+import { logLayer, planOf, settingsOf, shared, withLog, withVault } from "./context.ts"
 import { find, target } from "./find-connection.ts"
 import { AnswerIsNo, bad, good, note, print, printJson, table } from "./output.ts"
+import { whoseCommand } from "./who.ts"
 
 export const test = Command.make(
   "test",
@@ -31,6 +33,12 @@ export const test = Command.make(
     const { config, json } = yield* shared
     const settings = yield* settingsOf({ config })
     const plan = yield* find(yield* planOf(settings), ref)
+    // What is asked of a vendor needs no log, and is told where there is one.
+    const act = { what: "connection.tested", target: plan.id, workspaces: [plan.workspace] } as const
+    yield* withLog(
+      settings,
+      Effect.flatMap(Audit, (audit) => audit.write(whoseCommand(), act)),
+    ).pipe(Effect.ignore, Effect.provide(logLayer("none", json)))
     const tested = testedOf(plan, yield* asConnection(settings, json, plan, testConnection))
     if (json) printJson(tested)
     else (tested.works ? good : bad)(`${connectionName(ref)}: ${tested.says}`)

@@ -16,12 +16,13 @@ import {
   type ConnectionRef,
   type ConnectionState,
 } from "../model/connection-state.ts"
-import { authorizationLines, authorize, disconnect, findAuthorization, shownAuthorization } from "./authorize.ts"
+import { authorizationLines, authorize, disconnect, findAuthorization } from "./authorize.ts"
+import { shownAuthorization } from "../secrets/authorization.ts"
 import { lists, test } from "./check-connection.ts"
 import { logLayer, planOf, settingsOf, shared, withLog } from "./context.ts"
 import { find, target } from "./find-connection.ts"
 import { good, note, paint, print, printJson, showTime, showWait, table } from "./output.ts"
-import { whoAmI } from "./who.ts"
+import { whoseCommand } from "./who.ts"
 
 const states = ["closed", "open", "paused"] as const
 
@@ -179,15 +180,20 @@ const turn = (
       const { config, json } = yield* shared
       const settings = yield* settingsOf({ config })
       const plan = yield* find(yield* planOf(settings), ref)
+      const who = whoseCommand()
       let changed = false
       const state = yield* withLog(
         settings,
         Effect.flatMap(ConnectionSwitch, (one) =>
-          one.change(ref, (before) => {
-            const after = switched(before, to, whoAmI(), reason, Date.now())
-            changed = after !== undefined
-            return after
-          }),
+          one.change(
+            ref,
+            (before) => {
+              const after = switched(before, to, who.by, reason, Date.now())
+              changed = after !== undefined
+              return after
+            },
+            who,
+          ),
         ),
       ).pipe(Effect.provide(logLayer(settings.logLevel, json)))
       const line: Line = { ...ref, connector: plan.connection.connector.name, state: state ?? untroubled }

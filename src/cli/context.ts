@@ -10,10 +10,13 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import { loadPlan } from "../config/load.ts"
 import { loadSettings, type LogLevel, type Settings, type SettingsFlags } from "../config/settings.ts"
+import { Audit } from "../log/audit.ts"
 import { Nats } from "../log/connection.ts"
 import { ConnectionSwitch } from "../log/connections.ts"
 import { ensureTopology } from "../log/ensure.ts"
+import { Past } from "../log/past.ts"
 import { LogReader } from "../log/reader.ts"
+import { Replays } from "../log/replays.ts"
 import { Unusable } from "../model/errors.ts"
 import { Health } from "../observe/health.ts"
 import { SettingsResolver } from "../secrets/settings-resolver.ts"
@@ -51,7 +54,7 @@ export const settingsOf = (flags: {
 
 export const planOf = (settings: Settings) => loadPlan(settings.configFile, compiler)
 
-/** The log, to read and to switch connections; `Unusable` when none can be reached. */
+/** The log, to read, to switch connections, and to tell the audit; `Unusable` when none can be reached. */
 export const withLog = <A, E, R>(settings: Settings, use: Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
     const url = yield* Effect.tryPromise({
@@ -60,7 +63,12 @@ export const withLog = <A, E, R>(settings: Settings, use: Effect.Effect<A, E, R>
     })
     return yield* use.pipe(
       Effect.provide(
-        Layer.mergeAll(LogReader.layer, ConnectionSwitch.layer).pipe(Layer.provideMerge(Nats.layer(url, 0))),
+        Layer.mergeAll(
+          LogReader.layer,
+          ConnectionSwitch.layer,
+          Audit.layer,
+          Replays.layer.pipe(Layer.provideMerge(Past.layer)),
+        ).pipe(Layer.provideMerge(Nats.layer(url, 0))),
       ),
       Effect.scoped,
     )

@@ -8,12 +8,13 @@ import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import { limits } from "../config/defaults.ts"
+import { Audit, type Act } from "../log/audit.ts"
 import { LogReader } from "../log/reader.ts"
 import { streams, subjects } from "../log/topology.ts"
 import { decodeDelivery, type Delivery } from "../model/delivery.ts"
 import { logLayer, settingsOf, shared, withLog } from "./context.ts"
 import { AnswerIsNo, bad, good, note, print, printJson, showTime, startProgress, table, WrongUse } from "./output.ts"
-import { whoAmI } from "./who.ts"
+import { whoseCommand } from "./who.ts"
 
 interface Letter {
   readonly subject: string
@@ -109,17 +110,21 @@ const retry = Command.make(
     }
     const settings = yield* settingsOf({ config })
     const progress = startProgress()
-    const by = whoAmI()
+    const who = whoseCommand()
     const work = Effect.gen(function* () {
       const reader = yield* LogReader
       const { count } = yield* reader.extent(streams.dead)
       const revived: Array<string> = []
-      const sendAgain = (letter: Letter) =>
-        Effect.map(reader.revive(letter.subject, by), (there) => {
-          if (there) revived.push(letter.delivery.id)
-          if (process.stderr.isTTY === true)
-            progress.say(`sent again: ${revived.length}${all ? ` of at most ${count}` : ""}`)
-        })
+      const audit = yield* Audit
+      const told = new Set<string>()
+      const sendAgain = Effect.fnUntraced(function* ({ subject, delivery }: Letter) {
+        const act = actOn(delivery, all ? { connection } : undefined)
+        if (!told.has(delivery.workspace) || !all) yield* audit.write(who, act)
+        told.add(delivery.workspace)
+        if (yield* reader.revive(subject, who.by)) revived.push(delivery.id)
+        if (process.stderr.isTTY === true)
+          progress.say(`sent again: ${revived.length}${all ? ` of at most ${count}` : ""}`)
+      })
       if (all) yield* Stream.runForEach(letters(workspace, connection), sendAgain)
       for (const id of deliveries) {
         if (!/^dlv_[0-9a-z]+$/.test(id))
@@ -150,6 +155,16 @@ const retry = Command.make(
     },
   ]),
 )
+
+/** For the audit: one delivery, or, once for each workspace, all that are chosen. */
+const actOn = ({ id, workspace }: Delivery, many: { readonly connection: Option.Option<string> } | undefined): Act => ({
+  what: "deliveries.retried",
+  target: many === undefined ? id : Option.getOrElse(many.connection, () => "*"),
+  ...(many === undefined
+    ? {}
+    : { detail: `all dead letters${Option.isNone(many.connection) ? "" : " of the connection"}` }),
+  workspaces: [workspace],
+})
 
 export const dead = Command.make("dead").pipe(
   Command.withDescription("Deliveries that were given up"),

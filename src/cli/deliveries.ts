@@ -104,6 +104,7 @@ const show = Command.make(
       ["rule", `${view.rule}, action ${view.action}`],
       ["connection", view.connection],
       ["created", showTime(view.created)],
+      ...(view.replay === undefined ? [] : [["replay", view.replay]]),
     ]))
       print(line)
     for (const attempt of view.attempts) {

@@ -3,6 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Command from "effect/cli/Command"
+import type { Preview } from "../deliver/preview.ts"
 import { explainEvent, type Explained } from "../explain/explain.ts"
 import { formatPath } from "../model/errors.ts"
 import { planOf, settingsOf, shared } from "./context.ts"
@@ -48,12 +49,14 @@ export const explain = Command.make(
 const show = (rule: Explained): void => {
   if (!rule.matched) return print(`${paint.dim("–")} ${rule.rule}: no, ${rule.because ?? ""}`)
   print(`${paint.green("✓")} ${rule.rule}`)
-  for (const sending of rule.actions) {
-    print(`  → ${sending.connection} (${sending.connector}.${sending.action})`)
-    if (sending.error !== undefined) print(`    ${paint.red("would be dead at once")}: ${sending.error}`)
-    else if (typeof sending.request === "string") print(`    ${sending.request}`)
-    else showRequest(sending.request)
-  }
+  rule.actions.forEach(showPreview)
+}
+
+export const showPreview = ({ connection, connector, action, error, request }: Preview): void => {
+  print(`  → ${connection} (${connector}.${action})`)
+  if (error !== undefined) print(`    ${paint.red("would be dead at once")}: ${error}`)
+  else if (typeof request === "string") print(`    ${request}`)
+  else showRequest(request)
 }
 
 const showRequest = (request: unknown): void => {

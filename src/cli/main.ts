@@ -22,6 +22,7 @@ import { init } from "./init.ts"
 import { keys } from "./keys.ts"
 import { bad } from "./output.ts"
 import { publish } from "./publish.ts"
+import { replay } from "./replay.ts"
 import { secrets } from "./secrets.ts"
 import { start } from "./start.ts"
 import { tail } from "./tail.ts"
@@ -41,6 +42,7 @@ const commands = root.pipe(
     tail,
     deliveries,
     dead,
+    replay,
     connections,
     secrets,
     keys,

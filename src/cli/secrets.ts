@@ -17,6 +17,8 @@ import type { Plan, WorkspacePlan } from "../config/plan.ts"
 import { secretNamesIn } from "../config/secrets.ts"
 import type { Settings } from "../config/settings.ts"
 import { maskedCharactersMin } from "../deliver/mask.ts"
+import { actOn } from "../ingest/secrets.ts"
+import { Audit } from "../log/audit.ts"
 import { ensureVault } from "../log/ensure.ts"
 import { Unusable } from "../model/errors.ts"
 import { secretNamePattern } from "../model/secret-ref.ts"
@@ -38,6 +40,7 @@ import {
   warn,
   WrongUse,
 } from "./output.ts"
+import { whoseCommand } from "./who.ts"
 
 /** The settings, and the ring that nothing here works without. */
 const begin = Effect.gen(function* () {
@@ -125,7 +128,11 @@ const set = Command.make(
     yield* withVault(
       settings,
       json,
-      Effect.flatMap(VaultRecords, (vault) => vault.write(secretAt(id, name), value)),
+      Effect.gen(function* () {
+        const place = secretAt(id, name)
+        const first = (yield* Audit).write(whoseCommand(), actOn("secret.set", place))
+        yield* (yield* VaultRecords).write(place, value, { first })
+      }),
     )
     const uses = usesOf(workspace)
     const usedBy = uses.get(name) ?? []
@@ -243,7 +250,10 @@ const rm = Command.make(
         const vault = yield* VaultRecords
         const records = yield* vault.list("secret", id)
         const there = records.some((record) => record.place.name === name)
-        if (there) yield* vault.remove(place)
+        if (there) {
+          yield* (yield* Audit).write(whoseCommand(), actOn("secret.removed", place))
+          yield* vault.remove(place)
+        }
         return { there, known: records.map((record) => record.place.name) }
       }),
     )

@@ -68,7 +68,11 @@ const linesOf = (record: HistoryRecord): ReadonlyArray<string> => {
   switch (record.kind) {
     case "event.routed":
       return record.deliveries.map(({ id, rule, connection }) =>
-        head(record.at, record.workspace, `${record.event} ${record.type} → ${connection} by ${rule} ${paint.dim(id)}`),
+        head(
+          record.at,
+          record.workspace,
+          `${record.event} ${record.type} → ${connection} by ${rule} ${paint.dim(id)}${record.replay === undefined ? "" : ` replayed by ${record.replay}`}`,
+        ),
       )
     case "event.unmatched":
       return [head(record.at, record.workspace, `${record.event} ${record.type} ${paint.yellow("no rule wants it")}`)]

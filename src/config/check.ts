@@ -15,6 +15,7 @@ import {
   type WorkspaceId,
 } from "../model/ids.ts"
 import type { ConnectorDefinition } from "../model/connector.ts"
+import { checkAccounts, checkPlanLimits, checkPlans } from "./check-accounts.ts"
 import { checkConnection, connectorOf } from "./check-connection.ts"
 import { checkTerms, configTermNames, termFields } from "./check-key.ts"
 import { checkRule } from "./check-rule.ts"
@@ -29,8 +30,7 @@ export const checkConfig = (config: unknown, compiler: Compiler): Result.Result<
   const check = new Checker()
   const root = check.object(config, [], ["plans", "accounts", "keys", "eventTypes", "workspaces"])
   if (root === undefined) return Result.fail(check.issues)
-  const plans = checkPlans(check, root["plans"])
-  const accounts = checkAccounts(check, root["accounts"], plans)
+  const declaredAccounts = checkAccounts(check, root["accounts"], checkPlans(check, root["plans"]))
   const shared = checkEventTypes(check, root["eventTypes"], ["eventTypes"])
   const declared = check.object(root["workspaces"], ["workspaces"])
   const workspaces = new Map<WorkspaceId, WorkspacePlan>()
@@ -39,53 +39,14 @@ export const checkConfig = (config: unknown, compiler: Compiler): Result.Result<
     check.note(["workspaces"], `${names.length} workspaces, at most ${limits.workspaces} are allowed`)
   }
   for (const [id, value] of Object.entries(declared ?? {})) {
-    const workspace = checkWorkspace(check, id, value, { accounts, shared, compiler })
+    const workspace = checkWorkspace(check, id, value, { accounts: [...declaredAccounts.keys()], shared, compiler })
     if (workspace !== undefined) workspaces.set(id, workspace)
   }
+  const accounts = checkPlanLimits(check, declaredAccounts, workspaces)
   const declaredKeys = checkKeys(check, root["keys"], names)
   if (check.issues.length > 0) return Result.fail(check.issues)
-  return Result.succeed(Object.freeze({ revision: revisionOf(config), workspaces, keys: [], declaredKeys }))
+  return Result.succeed(Object.freeze({ revision: revisionOf(config), workspaces, accounts, keys: [], declaredKeys }))
 }
-
-const planLimits = [
-  "eventsPerMonth",
-  "workspaces",
-  "connections",
-  "rulesPerWorkspace",
-  "rulesPerEventType",
-  "auditRetentionDays",
-  "members",
-]
-
-const checkPlans = (check: Checker, value: unknown): ReadonlyArray<string> =>
-  check.entries(value, ["plans"]).map(([name, plan]) => {
-    const path = ["plans", name]
-    const given = check.object(plan, path, [...planLimits, "overage"])
-    for (const limit of planLimits) {
-      if (given?.[limit] !== undefined)
-        check.number(given[limit], [...path, limit], { min: 0, max: Number.MAX_SAFE_INTEGER })
-    }
-    if (given?.["overage"] !== undefined) check.oneOf(given["overage"], [...path, "overage"], ["reject", "allow"])
-    return name
-  })
-
-const checkAccounts = (check: Checker, value: unknown, plans: ReadonlyArray<string>): ReadonlyArray<string> =>
-  check.entries(value, ["accounts"]).map(([name, account]) => {
-    const path = ["accounts", name]
-    const given = check.object(account, path, ["plan", "members"])
-    if (given?.["plan"] !== undefined) check.reference(given["plan"], [...path, "plan"], "plan", plans)
-    const members = given?.["members"] === undefined ? [] : (check.list(given["members"], [...path, "members"]) ?? [])
-    for (const [index, member] of members.entries()) {
-      const place = [...path, "members", index]
-      const fields = check.object(member, place, ["email", "role"])
-      if (fields === undefined) continue
-      const email = check.text(fields["email"], [...place, "email"])
-      if (email !== undefined && !/^[^\s@]+@[^\s@]+$/.test(email))
-        check.note([...place, "email"], `"${email}" is not an e-mail address`)
-      check.oneOf(fields["role"], [...place, "role"], ["member", "admin", "owner"])
-    }
-    return name
-  })
 
 const checkKeys = (check: Checker, value: unknown, workspaces: ReadonlyArray<string>): ReadonlyArray<KeyDeclaration> =>
   check.entries(value, ["keys"]).flatMap(([name, key]) => {

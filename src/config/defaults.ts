@@ -3,6 +3,9 @@
  * Sources of figures are DESIGN (measured) unless said.
  */
 
+import { historyLimits } from "./history-limits.ts"
+import { oauthLimits } from "./oauth-limits.ts"
+
 const kibibyte = 1024
 const mebibyte = 1024 * kibibyte
 const second = 1000
@@ -93,7 +96,8 @@ export const limits = {
   /** Larger events travel as a reference to their place in `EVENTS`. */
   eventInline: 16 * kibibyte,
   eventsMaxAgeMs: 30 * day,
-  historyMaxAgeMs: 30 * day,
+  /** A month and some days: a projection that is made anew knows what was used in the whole of the running month. */
+  historyMaxAgeMs: 35 * day,
   deadMaxAgeMs: 30 * day,
 
   // ── routing ──
@@ -107,6 +111,51 @@ export const limits = {
   indexedTypes: 1000,
   /** Conditions of one event that failed, recorded with their reasons. */
   ruleFailuresRecorded: 50,
+
+  // ── replays ──
+  /** How long what became of a replay is remembered. */
+  replaysMaxAgeMs: 30 * day,
+  /** Deliveries that a replay makes each second when nobody says. */
+  replayRate: 100,
+  replayRateMax: 10_000,
+  /** Replays of one workspace under way at once; its others wait for their turn. */
+  replaysRunning: 4,
+  /** Those of one workspace that are not over; more are refused. */
+  replaysPerWorkspace: 20,
+  /** Events read at once. */
+  replayPageEvents: 200,
+  /** Deliveries in one commit: their records must fit its checkpoint. */
+  replayCommit: 200,
+  /** How often a replay that finds nothing to send says how far it has come. */
+  replayCheckpointMs: 2 * second,
+  /** How often it is tried to stop a replay that goes on meanwhile. */
+  replayStopTries: 50,
+  /** Deliveries of which a replay remembers what became of them, when it chooses by that. */
+  replayKnown: 1_000_000,
+  /** Events that a preview over HTTP looks at. */
+  previewEvents: 50_000,
+  /** Previews at once in one process. */
+  previewsRunning: 2,
+  /** Requests that a preview shows when nobody says, and at the most. */
+  previewRequests: 3,
+  previewRequestsMax: 50,
+  /** Events that a backtest compares. */
+  backtestEvents: 200_000,
+  /** Actions that a backtest tells of for each kind of difference, the most frequent first; examples of each when nobody says. */
+  backtestActions: 100,
+  backtestExamples: 3,
+  backtestExamplesMax: 50,
+  /** Differences shown of one request, and characters of a value in one. */
+  differencesShown: 10,
+  differenceCharacters: 200,
+  /** How often a command that follows a replay looks at it. */
+  replayFollowMs: second,
+  /** Replays that a list shows at the most. */
+  replaysListedMax: 500,
+  /** The body of a request that begins one. */
+  replayBodyBytes: 64 * kibibyte,
+  /** Patterns of event types. */
+  replayTypes: 100,
 
   // ── delivering ──
   /** Fixed when the streams are made: a connection belongs to one shard. */
@@ -200,6 +249,8 @@ export const limits = {
   /** Keys of one page of a list, when nobody says, and at the most. */
   keysListed: 100,
   keysListedMax: 1000,
+  /** How often, at the most, the audit is told that one key is used though it has expired. */
+  keyRefusedToldEveryMs: 1 * hour,
   /** What the audit keeps of the name that a caller's program gives itself. */
   agentCharacters: 200,
   /** How long a browser remembers that it may ask. Chrome keeps it for no longer. */
@@ -261,32 +312,7 @@ export const limits = {
   keepAliveOutMs: 30 * second,
   urlsRemembered: 10_000,
 
-  // ── OAuth ──
-  /** A token is replaced so long before it expires, or a tenth of its life before, whichever is less. */
-  tokenMarginMs: 60 * second,
-  /** One request to a vendor's token address. */
-  tokenRequestMs: 10 * second,
-  /** Who refreshes a token keeps others out for this long at the most; when it is gone, another may. */
-  tokenLockMs: 20 * second,
-  /** Nothing is asked of the vendor when the lock was taken longer ago than this: the answer could come after its end. */
-  tokenLockUsedMs: 5 * second,
-  /** How long a delivery waits for a token that another replica is fetching, before it is tried again later. */
-  tokenWaitMs: 30 * second,
-  /** How often it is looked whether the token is there or the lock is free, should no word come. */
-  tokenLookMs: 500,
-  /** After a token address failed, it is left alone for so long; or as it asks, up to a minute. */
-  tokenRetryMs: 5 * second,
-  tokenRetryMaxMs: 1 * minute,
-  /** Longer tokens are refused. */
-  tokenCharacters: 16 * kibibyte,
-  /** A field of the token's answer that is kept. */
-  tokenFieldCharacters: 2000,
-  /** What is shown of a vendor's error. */
-  vendorWordsCharacters: 200,
-  /** What the button of a link's page sends. */
-  linkBodyBytes: 4 * kibibyte,
-  /** From beginning an authorization to its end. */
-  authorizationMs: 10 * minute,
+  ...oauthLimits,
 
   // ── looking back ──
   /** How far back lists look when nobody says. */
@@ -296,44 +322,7 @@ export const limits = {
   /** Lines of a list when nobody says. */
   linesListed: 50,
 
-  // ── the projection of the history ──
-  /** Messages read ahead of it; one holds up to `historyMessageCharacters`. */
-  historyPrefetch: 256,
-  /** Messages are gathered for this long or up to so many bytes, and projected together: how far lists may be behind. */
-  historyGatherMs: 100,
-  historyGatherBytes: 512 * kibibyte,
-  /** How often a process that does not project looks whether it is to. */
-  historyClaimMs: 500,
-  /** Progress is told of when the projection is more messages behind than this, and how often. */
-  historyTold: 1000,
-  historyTellEveryMs: 5 * second,
-  /** How long the projection's thread may take to end what it was asked. */
-  historyCloseMs: 5 * second,
-  /** Names (types, rules, connections) whose keys are remembered while projecting. */
-  historyNamesRemembered: 100_000,
-  /** What SQLite keeps of the file in memory, for each who reads or writes it. */
-  historyCacheKibibytes: 32 * 1024,
-  /** How long it waits for whoever has the file at the moment. */
-  historyBusyMs: 5 * second,
-  /** Rows that a page of a list looks at, at the most, where no index knows all that was asked: tens of milliseconds. */
-  historyLookedAt: 5000,
-  /** Deliveries of a connection that are counted as its backlog, at the most. */
-  backlogCounted: 10_000,
-  /** Events of one id that are looked at: ids may be used again. */
-  historySameId: 100,
-  /** Events whose payloads are looked at for a page of a search, and how many at once. */
-  searchEvents: 2000,
-  searchReads: 32,
-  /** Records of a page, when nobody says and at the most. */
-  pageRecordsDefault: 50,
-  pageRecords: 200,
-  /** Characters of a value in an address' query. */
-  queryValueCharacters: 1000,
-  /** Attempts of a delivery that are read from the log at once. */
-  attemptsRead: 16,
-  /** How far back a text is looked for at the most, and when nobody says. */
-  payloadWindowMs: 7 * day,
-  payloadWindowDefaultMs: 1 * day,
+  ...historyLimits,
 
   // ── supervision ──
   /** How long a loop waits for work before it makes sure that there is none. */

@@ -6,6 +6,7 @@
 import type * as Schema from "effect/Schema"
 import type { StandardSchemaV1 } from "effect/StandardSchema"
 import type { ConnectionChange } from "../model/connection-state.ts"
+import type { usageWarningType } from "../model/usage.ts"
 import type { Connection, ConnectionTypes, RetryOptions, SecretRef } from "../model/connector.ts"
 import type { Scope } from "../model/key.ts"
 
@@ -76,7 +77,7 @@ export type ActionInput<Connections> = { [K in keyof Connections]: ActionOf<K, C
  */
 export type OnInput<Types> = [Types] extends [never]
   ? string
-  : Types | `meshes.connection.${ConnectionChange}` | `${string}*${string}` | `${string}>`
+  : Types | `meshes.connection.${ConnectionChange}` | typeof usageWarningType | `${string}*${string}` | `${string}>`
 
 /** A rule: which events, under which conditions, to which connections. */
 export interface RuleInput<Types, Connections> {
@@ -96,16 +97,24 @@ interface WorkspaceBase {
 
 type KnownTypes<Shared, Own> = (keyof Shared & string) | (unknown extends Own ? never : keyof Own & string)
 
+/** What an account may have and use. What is left out is without limit. */
 export interface PlanInput {
+  /** Events that the log stores in a calendar month (UTC), over HTTP and NATS. Repeats of an id do not count. */
   readonly eventsPerMonth?: number
+  /** Of the account. */
   readonly workspaces?: number
+  /** Of all its workspaces together. */
   readonly connections?: number
   readonly rulesPerWorkspace?: number
+  /** Rules of one workspace that mean the same event type. */
   readonly rulesPerEventType?: number
   readonly auditRetentionDays?: number
+  /** Of the account. */
   readonly members?: number
-  /** What happens at `eventsPerMonth`. Default: `reject`. */
+  /** What happens at `eventsPerMonth`: further events are refused (429), or counted on. Default: `reject`. */
   readonly overage?: "reject" | "allow"
+  /** What `eventsPerMonth` is for: all workspaces of the account together, or each by itself. Default: `account`. */
+  readonly usage?: "account" | "workspace"
 }
 
 export interface AccountInput<Plans> {

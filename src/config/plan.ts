@@ -122,6 +122,28 @@ export interface WorkspacePlan {
   readonly rules: ReadonlyArray<RulePlan>
 }
 
+/** What an account may have and use. Absent: without limit. See `PlanInput`. */
+export interface PlanLimits {
+  readonly eventsPerMonth?: number
+  readonly workspaces?: number
+  readonly connections?: number
+  readonly rulesPerWorkspace?: number
+  readonly rulesPerEventType?: number
+  readonly auditRetentionDays?: number
+  readonly members?: number
+  readonly overage: "reject" | "allow"
+  readonly usage: "account" | "workspace"
+}
+
+export interface AccountPlan {
+  readonly id: string
+  /** The plan's name, and what it allows. Absent: anything. */
+  readonly plan?: string
+  readonly limits?: PlanLimits
+  /** In alphabetical order. */
+  readonly workspaces: ReadonlyArray<WorkspaceId>
+}
+
 export interface KeyPlan extends KeyTerms {
   readonly name: string
   /** SHA-256 of the key, in hex: the key itself is not kept. */
@@ -137,6 +159,8 @@ export interface Plan {
   /** First 12 hex digits of the SHA-256 of the config's content. */
   readonly revision: string
   readonly workspaces: ReadonlyMap<WorkspaceId, WorkspacePlan>
+  /** By id. Absent: none. */
+  readonly accounts?: ReadonlyMap<string, AccountPlan>
   readonly keys: ReadonlyArray<KeyPlan>
   /** Keys of the config whose secrets are not looked up yet. */
   readonly declaredKeys?: ReadonlyArray<KeyDeclaration>

@@ -60,4 +60,5 @@ const recordOf = (delivery: Delivery, outcome: Outcome, durationMs: number, at: 
   ...(outcome.request === undefined ? {} : { request: outcome.request }),
   ...(outcome.response === undefined ? {} : { response: outcome.response }),
   revision: delivery.revision,
+  ...(delivery.replay === undefined ? {} : { replay: delivery.replay }),
 })

@@ -1,7 +1,8 @@
 /**
  * What a test of a config expects of an event, and how what would be done differs from it.
  */
-import type { Explained, Sending } from "./explain.ts"
+import type { Preview } from "../deliver/preview.ts"
+import type { Explained } from "./explain.ts"
 
 /** A delivery that is expected. What is not said may be anything. */
 export interface ExpectedDelivery {
@@ -17,7 +18,7 @@ export interface ExpectedDelivery {
 }
 
 /** A delivery that would be made. */
-export interface MadeDelivery extends Sending {
+export interface MadeDelivery extends Preview {
   readonly rule: string
 }
 

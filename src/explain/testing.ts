@@ -8,6 +8,7 @@ import { hint } from "../config/check-shape.ts"
 import type { DeclaringEvents, EventTypeOf, OpenPayload, PayloadOf, WorkspaceOf } from "../config/declared-events.ts"
 import type { Plan } from "../config/plan.ts"
 import { isOwnType, type ConnectionChange, type ConnectionChanged } from "../model/connection-state.ts"
+import type { UsageWarning, usageWarningType } from "../model/usage.ts"
 import { formatPath, InvalidInput, type Issue } from "../model/errors.ts"
 import { compiler } from "../transform/compiler.ts"
 import {
@@ -47,6 +48,7 @@ export type TestEvent<C extends DeclaringEvents = DeclaringEvents> =
       readonly type: `meshes.connection.${ConnectionChange}`
       readonly payload: ConnectionChanged
     })
+  | (AboutEvent<WorkspaceOf<C>> & { readonly type: typeof usageWarningType; readonly payload: UsageWarning })
 
 export type ConfigTest<C extends DeclaringEvents = DeclaringEvents> =
   | {

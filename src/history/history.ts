@@ -6,20 +6,25 @@ import { join } from "node:path"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { CurrentPlan } from "../config/current-plan.ts"
+import { limits } from "../config/defaults.ts"
+import type { Plan } from "../config/plan.ts"
 import { HistoryLog } from "../log/history-log.ts"
 import { logTime } from "../log/log-time.ts"
 import { LogUnavailable } from "../model/errors.ts"
-import type { DeliveryAttempted } from "../model/record.ts"
+import type { AuditRecord, DeliveryAttempted } from "../model/record.ts"
 import type { StoredEvent } from "../model/stored-event.ts"
+import type { Month } from "../model/usage.ts"
 import { Health } from "../observe/health.ts"
 import { supervise } from "../observe/supervise.ts"
 import { makeDesk, type Desk } from "./desk.ts"
 import { keepUp } from "./keep-up.ts"
-import type { AuditFilter, AuditView } from "./audit.ts"
 import type { AttemptsFilter, ContactView, EventAttemptView, SeenFilter, SeenView } from "./overview.ts"
-import type { DeliveryFilter, EventFilter, Queries } from "./queries.ts"
+import type { AuditFilter, DeliveryFilter, EventFilter, Queries } from "./queries.ts"
 import { recordsIn } from "./records.ts"
+import type { Retention } from "./retention.ts"
 import { searchEvents, type EventSearch } from "./search.ts"
+import type { UsageView } from "./usage.ts"
 import type { AttemptView, DeliveryView, DeliveryWhole, EventView, EventWhole, Page } from "./views.ts"
 
 /** How far the answers reach. */
@@ -28,6 +33,8 @@ export interface Progress {
   readonly behind: number
   /** All that the log stored before is in them; milliseconds since 1970. */
   readonly upTo: number
+  /** Of what was stored before some is not in them, as the log no longer had it when this was made of it; 0: all is. */
+  readonly since: number
 }
 
 type Asked<A> = Effect.Effect<A, LogUnavailable>
@@ -55,8 +62,9 @@ export class History extends Context.Service<
     readonly attempts: (filter: AttemptsFilter) => Asked<ReadonlyArray<EventAttemptView>>
     /** The workspaces that have an event of that id. */
     readonly workspacesOf: (event: string) => Asked<ReadonlyArray<string>>
-    /** Who did what, the latest first. */
-    readonly audit: (filter: AuditFilter) => Asked<Page<AuditView>>
+    readonly audit: (filter: AuditFilter) => Asked<Page<AuditRecord>>
+    /** Of each of these workspaces in each month in which there was something, the latest month first. */
+    readonly usage: (workspaces: ReadonlyArray<string>, month?: Month) => Asked<ReadonlyArray<UsageView>>
     readonly progress: Asked<Progress>
   }
 >()("meshes/History") {
@@ -67,12 +75,18 @@ export class History extends Context.Service<
       Effect.gen(function* () {
         const log = yield* HistoryLog
         const health = yield* Health
+        const plan = yield* CurrentPlan
         const desk = yield* Effect.acquireRelease(
           Effect.sync(() => makeDesk(join(dataDir, "history"))),
           ({ close }) => Effect.promise(close),
         )
         health.expect("history")
-        yield* Effect.forkScoped(supervise("history", keepUp(desk, log)))
+        yield* Effect.forkScoped(
+          supervise(
+            "history",
+            keepUp(desk, log, () => retentionOf(plan.get())),
+          ),
+        )
         const ask = asking(desk)
         return {
           events: (filter) => ask("events", filter),
@@ -88,11 +102,13 @@ export class History extends Context.Service<
           attempts: (filter) => ask("attempts", filter),
           workspacesOf: (event) => ask("workspacesOf", event),
           audit: (filter) => ask("audit", filter),
+          usage: (workspaces, month) => ask("usage", workspaces, month),
           progress: Effect.gen(function* () {
             const { id, first, last } = yield* log.extent
             const known = yield* ask("checkpoint")
-            if (known.log !== id) return { behind: last - first + 1, upTo: 0 }
-            return { behind: Math.max(0, last - known.seq), upTo: known.seq >= last ? logTime() : known.time }
+            if (known.log !== id) return { behind: last - first + 1, upTo: 0, since: 0 }
+            const { seq, time, since } = known
+            return { behind: Math.max(0, last - seq), upTo: seq >= last ? logTime() : time, since }
           }),
         }
       }),
@@ -113,6 +129,19 @@ const exchangeIn = (
     return { ...(request === undefined ? {} : { request }), ...(response === undefined ? {} : { response }) }
   }
   return undefined
+}
+
+const day = 86_400_000
+
+const retentionOf = ({ workspaces, accounts }: Plan): Retention => {
+  const now = logTime()
+  const daysOf = (account: string | undefined) =>
+    account === undefined ? undefined : accounts?.get(account)?.limits?.auditRetentionDays
+  const own = [...workspaces.values()].flatMap(({ id, account }) => {
+    const days = daysOf(account)
+    return days === undefined ? [] : [[id, now - days * day] as const]
+  })
+  return { before: now - limits.historyRetentionDays * day, workspaces: new Map(own) }
 }
 
 const asking =

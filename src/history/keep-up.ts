@@ -10,8 +10,9 @@ import { LogUnavailable } from "../model/errors.ts"
 import { Health } from "../observe/health.ts"
 import { historyBehind } from "../observe/metrics.ts"
 import type { Desk } from "./desk.ts"
+import type { Retention } from "./retention.ts"
 
-export const keepUp = (desk: Desk, log: HistoryLog["Service"]) =>
+export const keepUp = (desk: Desk, log: HistoryLog["Service"], retention: () => Retention) =>
   Effect.gen(function* () {
     const health = yield* Health
     const call: <A>(run: () => Promise<A>) => Effect.Effect<A, LogUnavailable> = (run) =>
@@ -44,6 +45,7 @@ export const keepUp = (desk: Desk, log: HistoryLog["Service"]) =>
     let records = 0
     let seq = begin
     let caughtUp = !tells
+    let sweepAt = began
     for (;;) {
       const messages = yield* feed.next
       if (messages.length > 0) {
@@ -52,6 +54,9 @@ export const keepUp = (desk: Desk, log: HistoryLog["Service"]) =>
       }
       if (messages.length > 0 || feed.alive()) health.beat("history")
       const now = performance.now()
+      if (now >= sweepAt && (yield* call(() => desk.call("remove", retention())))) {
+        sweepAt = now + limits.historySweepEveryMs
+      }
       const reached = !caughtUp && seq >= last
       if (!reached && now - looked < limits.historyTellEveryMs) continue
       looked = now

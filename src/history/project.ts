@@ -8,19 +8,30 @@ import type { DatabaseSync } from "node:sqlite"
 import { limits } from "../config/defaults.ts"
 import { makeStoredEventId, timeOfId } from "../model/ids.ts"
 import { outcomeKinds } from "../model/outcome.ts"
-import type { DeliveryAttempted, DeliveryRevived, EventRouted, HistoryRecord } from "../model/record.ts"
+import type {
+  AuditRecord,
+  DeliveryAttempted,
+  DeliveryRevived,
+  EventRefused,
+  EventRouted,
+  EventUnmatched,
+  HistoryRecord,
+} from "../model/record.ts"
 import { statuses, statusOfEvent, statusOfState, type Status } from "../model/status.ts"
-import { makeAuditor } from "./audit.ts"
+import { counts } from "../model/usage.ts"
 import { makeLatest } from "./latest.ts"
 import { recordsIn } from "./records.ts"
 import { deliveryColumns, eventColumns, type Counts, type DeliveryRow, type EventRow } from "./rows.ts"
-import { tieOf } from "./shape.ts"
+import { installation, tieOf } from "./shape.ts"
+import { makeUsageCounter } from "./usage.ts"
 
 export interface Checkpoint {
   /** The last message of `HISTORY` that is projected; 0: none. */
   readonly seq: number
   /** When the log stored it, in milliseconds. */
   readonly time: number
+  /** What the log stored before is not all here, as the log no longer had it; 0: all ever is, but for what was removed for its age. */
+  readonly since: number
 }
 
 export interface ProjectedMessage {
@@ -54,8 +65,8 @@ export const makeProjector = (db: DatabaseSync): Projector => {
   const names = new Map<string, number>()
   const events = new Map<string, Draft<EventRow>>()
   const deliveries = new Map<string, Draft<DeliveryRow>>()
-  const found = db.prepare("SELECT seq, time FROM checkpoint").get()!
-  let checkpoint: Checkpoint = { seq: Number(found.seq), time: Number(found.time) }
+  const found = db.prepare("SELECT seq, time, since FROM checkpoint").get()!
+  let checkpoint: Checkpoint = { seq: Number(found.seq), time: Number(found.time), since: Number(found.since) }
 
   const nameKey = (name: string): number => {
     const known = names.get(name)
@@ -67,7 +78,7 @@ export const makeProjector = (db: DatabaseSync): Projector => {
   }
 
   const latest = makeLatest(db, nameKey)
-  const addAudit = makeAuditor(db)
+  const usage = makeUsageCounter(db)
 
   const eventOf = (facts: EventFacts): EventRow => {
     const place = placeOf(facts.at, facts.seq)
@@ -89,6 +100,12 @@ export const makeProjector = (db: DatabaseSync): Projector => {
     }
     events.set(place, { row, stored: stored?.status })
     return row
+  }
+
+  /** An event counts when it was first decided about; a replay is none. */
+  const count = (event: EventRow, type: string): void => {
+    if (event.revision === null && event.reason === null && counts(type))
+      usage.count("events", event.workspace, event.at)
   }
 
   const deliveryOf = (id: string, facts: DeliveryFacts): DeliveryRow => {
@@ -118,21 +135,36 @@ export const makeProjector = (db: DatabaseSync): Projector => {
       http_status: null,
       message: null,
       revived_at: null,
+      replay: null,
     }
     deliveries.set(id, { row, stored: stored?.status })
     return row
   }
 
+  const decided = (event: EventRow, { type, revision }: EventRouted | EventUnmatched): void => {
+    count(event, type)
+    event.revision = nameKey(revision)
+  }
+
   const routed = (record: EventRouted): void => {
     const event = eventOf(record)
-    event.revision = nameKey(record.revision)
-    const { at, workspace, type } = record
+    const { at, workspace, type, replay } = record
+    // A replay goes by the config of its own time.
+    if (replay === undefined) decided(event, record)
     for (const { id, rule, action, connection } of record.deliveries) {
       const row = deliveryOf(id, { at, event: record.event, workspace, connection })
       if (row.event_seq !== null) continue
       Object.assign(row, { event_at: at, event_seq: record.seq, type: nameKey(type), rule: nameKey(rule), action })
+      if (replay !== undefined) row.replay = nameKey(replay)
       event[statuses[row.status]!]++
+      usage.count("deliveries", row.workspace, row.created)
     }
+  }
+
+  const refused = (record: EventRefused): void => {
+    const event = eventOf(record)
+    count(event, record.type)
+    event.reason = record.reason
   }
 
   const attempted = (record: DeliveryAttempted, seq: number): void => {
@@ -164,6 +196,7 @@ export const makeProjector = (db: DatabaseSync): Projector => {
     )
     if (added.changes === 0) return
     row.attempts++
+    usage.count("attempts", row.workspace, at)
     if (row.last_at !== null && at < row.last_at) return
     Object.assign(row, { last_at: at, last_status: status, next, outcome, http_status: http, message })
     settle(row)
@@ -174,6 +207,12 @@ export const makeProjector = (db: DatabaseSync): Projector => {
     sql.addRevival.run(row.created, row.tie, record.at, record.by)
     row.revived_at = Math.max(row.revived_at ?? 0, record.at)
     settle(row)
+  }
+
+  const audited = ({ at, workspace = installation, what, by, target, key, from, agent, detail }: AuditRecord): void => {
+    const tie = tieOf(`${workspace}/${what}/${target}/${by}`)
+    const more = [key ?? null, from ?? null, agent ?? null, detail ?? null]
+    sql.addAudit.run(at, tie, nameKey(workspace), nameKey(what), nameKey(by), target, ...more)
   }
 
   /** Decides the status anew. Only what is dead is sent again: see `read.ts`. */
@@ -208,9 +247,9 @@ export const makeProjector = (db: DatabaseSync): Projector => {
       case "event.routed":
         return routed(record)
       case "event.unmatched":
-        return void (eventOf(record).revision = nameKey(record.revision))
+        return decided(eventOf(record), record)
       case "event.refused":
-        return void (eventOf(record).reason = record.reason)
+        return refused(record)
       case "rule.failed":
         eventOf(record)
         return void sql.addFailure.run(record.at, record.seq, nameKey(record.rule), record.reason)
@@ -219,7 +258,7 @@ export const makeProjector = (db: DatabaseSync): Projector => {
       case "delivery.revived":
         return revived(record)
       case "audit":
-        return addAudit(record)
+        return audited(record)
       default:
     }
   }
@@ -234,6 +273,7 @@ export const makeProjector = (db: DatabaseSync): Projector => {
       if (stored === undefined) sql.addEvent.run(...eventColumns.map((name) => row[name]))
       else sql.changeEvent.run(...eventColumns.map((name) => row[name]), row.at, row.seq)
     }
+    usage.write()
     deliveries.clear()
     events.clear()
     latest.write()
@@ -244,20 +284,23 @@ export const makeProjector = (db: DatabaseSync): Projector => {
     project: (messages) => {
       const last = messages.at(-1)
       if (last === undefined) return 0
-      let count = 0
+      let taken = 0
+      let { seq, since } = checkpoint
       db.exec("BEGIN IMMEDIATE")
       for (const message of messages) {
+        if (message.seq !== seq + 1) since = message.time
+        seq = message.seq
         const records = recordsIn(message)
-        count += records.length
+        taken += records.length
         for (const record of records) take(record, message.seq)
       }
       write()
       // Whoever projects beside us, against all locks, loses here.
-      if (sql.advance.run(last.seq, last.time, checkpoint.seq).changes !== 1)
+      if (sql.advance.run(seq, last.time, since, checkpoint.seq).changes !== 1)
         throw new Error("somebody else projects too")
       db.exec("COMMIT")
-      checkpoint = { seq: last.seq, time: last.time }
-      return count
+      checkpoint = { seq, time: last.time, since }
+      return taken
     },
   }
 }
@@ -294,5 +337,6 @@ const statementsOf = (db: DatabaseSync) => ({
   addAttempt: db.prepare("INSERT OR IGNORE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
   addRevival: db.prepare("INSERT OR IGNORE INTO revivals VALUES (?, ?, ?, ?)"),
   addFailure: db.prepare("INSERT OR IGNORE INTO rule_failures VALUES (?, ?, ?, ?)"),
-  advance: db.prepare("UPDATE checkpoint SET seq = ?, time = ? WHERE seq = ?"),
+  addAudit: db.prepare("INSERT OR IGNORE INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+  advance: db.prepare("UPDATE checkpoint SET seq = ?, time = ?, since = ? WHERE seq = ?"),
 })

@@ -5,12 +5,13 @@ import type { DatabaseSync, SQLOutputValue } from "node:sqlite"
 import { limits } from "../config/defaults.ts"
 import { timeOfId } from "../model/ids.ts"
 import { outcomeKinds, type OutcomeKind } from "../model/outcome.ts"
+import type { AuditedAct, AuditRecord } from "../model/record.ts"
 import { statuses, type Status } from "../model/status.ts"
-import { makeAuditQuery, type AuditFilter, type AuditView } from "./audit.ts"
 import { makeOverview, type Overview } from "./overview.ts"
 import type { Checkpoint } from "./project.ts"
 import type { DeliveryRow, EventRow } from "./rows.ts"
-import { tieOf } from "./shape.ts"
+import { installation, tieOf } from "./shape.ts"
+import { makeUsageQueries, type UsageQueries } from "./usage.ts"
 import type { AttemptView, DeliveryView, DeliveryWhole, EventView, EventWhole, Page } from "./views.ts"
 import { walk, type Position, type Walk, type Way } from "./walk.ts"
 
@@ -37,15 +38,29 @@ export interface DeliveryFilter extends Paged {
   readonly rule?: string | undefined
   readonly event?: string | undefined
   readonly outcome?: OutcomeKind | undefined
+  readonly replay?: string | undefined
 }
 
-export interface Queries extends Overview {
+export interface AuditFilter {
+  /** Absent: what concerns the installation. */
+  readonly workspace?: string | undefined
+  readonly what?: AuditedAct | undefined
+  /** As in the record: `key:<name>`, … */
+  readonly by?: string | undefined
+  readonly target?: string | undefined
+  readonly from?: number | undefined
+  readonly to?: number | undefined
+  readonly after?: Position | undefined
+  readonly limit: number
+}
+
+export interface Queries extends UsageQueries, Overview {
   readonly events: (filter: EventFilter) => Page<EventView>
   /** The latest event of an id. */
   readonly event: (workspace: string, id: string) => EventWhole | undefined
   readonly deliveries: (filter: DeliveryFilter) => Page<DeliveryView>
   readonly delivery: (workspace: string, id: string) => DeliveryWhole | undefined
-  readonly audit: (filter: AuditFilter) => Page<AuditView>
+  readonly audit: (filter: AuditFilter) => Page<AuditRecord>
   /** `log`: which log all of this is of. */
   readonly checkpoint: () => Checkpoint & { readonly log: string }
 }
@@ -99,6 +114,7 @@ export const makeQueries = (db: DatabaseSync): Queries => {
     status: statuses[row.status]!,
     created: row.created,
     attempts: row.attempts,
+    ...(row.replay === null ? {} : { replay: nameOf(row.replay) }),
     ...(row.next === null || statuses[row.status] !== "retrying" ? {} : { next: row.next }),
     ...(row.last_at === null
       ? {}
@@ -156,12 +172,14 @@ export const makeQueries = (db: DatabaseSync): Queries => {
     rule,
     event,
     outcome,
+    replay,
     ...rest
   }: DeliveryFilter): Walk => {
     const place = { workspace: keyOf(workspace) }
     const also: Array<Walk["also"][number]> = [["type IS NOT NULL"]]
     if (rule !== undefined) also.push(["rule = ?", keyOf(rule)])
     if (outcome !== undefined) also.push(["outcome = ?", outcomeKinds.indexOf(outcome)])
+    if (replay !== undefined) also.push(["replay = ?", keyOf(replay)])
     let ways: ReadonlyArray<Way>
     if (event !== undefined) {
       ways = placesOf(workspace, event).map(([at, seq]) => ({
@@ -174,6 +192,35 @@ export const makeQueries = (db: DatabaseSync): Queries => {
       ways = byStatus("deliveries_by_connection", { ...place, connection: keyOf(connection) }, wanted)
     } else ways = byStatus("deliveries_by_status", place, wanted)
     return { table: "deliveries", order: ["created", "tie"], ways, also, ...rest }
+  }
+
+  const auditOf = ({ workspace = installation, what, by, target, ...rest }: AuditFilter): Walk => {
+    const place = { workspace: keyOf(workspace) }
+    const also: Array<Walk["also"][number]> = target === undefined ? [] : [["target = ?", target]]
+    if (by !== undefined && what !== undefined) also.push(["what = ?", keyOf(what)])
+    const way: Way =
+      by !== undefined
+        ? { index: "audit_by_who", equal: { ...place, who: keyOf(by) } }
+        : what !== undefined
+          ? { index: "audit_by_what", equal: { ...place, what: keyOf(what) } }
+          : { index: "audit_by_workspace", equal: place }
+    return { table: "audit", order: ["at", "tie"], ways: [way], also, ...rest }
+  }
+
+  const auditView = (row: { readonly [column: string]: SQLOutputValue }): AuditRecord => {
+    const workspace = nameOf(Number(row.workspace))
+    return {
+      kind: "audit",
+      at: Number(row.at),
+      ...(workspace === installation ? {} : { workspace }),
+      what: nameOf(Number(row.what)) as AuditedAct,
+      target: String(row.target),
+      by: nameOf(Number(row.who)),
+      ...(row.key === null ? {} : { key: String(row.key) }),
+      ...(row.origin === null ? {} : { from: String(row.origin) }),
+      ...(row.agent === null ? {} : { agent: String(row.agent) }),
+      ...(row.detail === null ? {} : { detail: String(row.detail) }),
+    }
   }
 
   const places = db.prepare(
@@ -191,11 +238,10 @@ export const makeQueries = (db: DatabaseSync): Queries => {
   const deliveryAt = db.prepare("SELECT * FROM deliveries WHERE created = ? AND tie = ?")
   const attemptsOf = db.prepare("SELECT * FROM attempts WHERE created = ? AND tie = ? ORDER BY at, attempt")
   const revivalsOf = db.prepare("SELECT at, who FROM revivals WHERE created = ? AND tie = ? ORDER BY at")
-  const checkpoint = db.prepare("SELECT log, seq, time FROM checkpoint")
+  const checkpoint = db.prepare("SELECT log, seq, time, since FROM checkpoint")
 
   return {
     ...makeOverview(db, keyOf, nameOf, attemptView),
-    audit: makeAuditQuery(db),
     events: (filter) => page(eventsOf(filter), eventView),
     event: (workspace, id) => {
       const place = placesOf(workspace, id)[0]
@@ -224,9 +270,11 @@ export const makeQueries = (db: DatabaseSync): Queries => {
         revivals: revivalsOf.all(...place).map(({ at, who }) => ({ at: Number(at), by: String(who) })),
       }
     },
+    audit: (filter) => page(auditOf(filter), auditView),
+    ...makeUsageQueries(db),
     checkpoint: () => {
-      const { log, seq, time } = checkpoint.get()!
-      return { log: String(log), seq: Number(seq), time: Number(time) }
+      const { log, seq, time, since } = checkpoint.get()!
+      return { log: String(log), seq: Number(seq), time: Number(time), since: Number(since) }
     },
   }
 }

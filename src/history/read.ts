@@ -22,8 +22,10 @@ export interface DeliveryView {
   readonly action: number
   readonly connection: string
   readonly state: DeliveryState
-  /** When its event was stored, in milliseconds. */
+  /** When its event was stored, in milliseconds; of a replay's, when that was begun. */
   readonly created: number
+  /** The replay that made it. */
+  readonly replay?: string
   /** When the next attempt is due; only while `retrying`. */
   readonly next?: number
   /** By time. */
@@ -78,6 +80,7 @@ interface Draft {
   rule: string
   action: number
   created: number
+  replay?: string | undefined
   readonly attempts: Map<string, DeliveryAttempted>
   readonly revived: Map<number, DeliveryRevived>
 }
@@ -116,10 +119,11 @@ const fold = (since: number, wanted: (draft: Draft) => boolean) =>
 const add = (record: HistoryRecord, note: (facts: Omit<Draft, "attempts" | "revived">) => Draft | undefined): void => {
   switch (record.kind) {
     case "event.routed": {
-      const { event, type, workspace, at: created } = record
+      const { event, type, workspace, replay } = record
       for (const { id, rule, action, connection } of record.deliveries) {
-        const draft = note({ id, event, type, workspace, rule, action, connection, created })
-        if (draft !== undefined) Object.assign(draft, { type, rule, action, created })
+        const created = timeOfId(id) ?? record.at
+        const draft = note({ id, event, type, workspace, rule, action, connection, created, replay })
+        if (draft !== undefined) Object.assign(draft, { type, rule, action, created, replay })
       }
       return
     }
@@ -150,7 +154,7 @@ const viewOf = (draft: Draft): DeliveryView => {
   const sentAgain = revived.at(-1)
   // Only what is dead is sent again: an attempt that delivered may be recorded before the record of its being sent.
   const pending = last === undefined || (last.state === "dead" && sentAgain !== undefined && sentAgain.at >= last.at)
-  const { id, event, type, workspace, rule, action, connection, created } = draft
+  const { id, event, type, workspace, rule, action, connection, created, replay } = draft
   return {
     id,
     event,
@@ -160,6 +164,7 @@ const viewOf = (draft: Draft): DeliveryView => {
     action,
     connection,
     created,
+    ...(replay === undefined ? {} : { replay }),
     state: pending ? "pending" : last.state,
     ...(pending || last.next === undefined ? {} : { next: last.next }),
     attempts,

@@ -47,6 +47,8 @@ export interface DeliveryRow {
   message: string | null
   /** When it was sent again by hand, the last time. */
   revived_at: number | null
+  /** The replay that made it. */
+  replay: number | null
 }
 
 export const eventColumns: ReadonlyArray<keyof EventRow> = [
@@ -57,5 +59,5 @@ export const eventColumns: ReadonlyArray<keyof EventRow> = [
 export const deliveryColumns: ReadonlyArray<keyof DeliveryRow> = [
   ...(["created", "tie", "id", "workspace", "event", "event_at", "event_seq", "type", "rule", "action"] as const),
   ...(["connection", "status", "attempts", "last_at", "last_status", "next", "outcome", "http_status"] as const),
-  ...(["message", "revived_at"] as const),
+  ...(["message", "revived_at", "replay"] as const),
 ]

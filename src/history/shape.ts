@@ -15,7 +15,8 @@ import { latestTables } from "./latest.ts"
 const shapeVersion = 2
 
 const tables = {
-  checkpoint: "one INTEGER PRIMARY KEY CHECK (one = 1), log TEXT NOT NULL, seq INTEGER NOT NULL, time INTEGER NOT NULL",
+  checkpoint: `one INTEGER PRIMARY KEY CHECK (one = 1), log TEXT NOT NULL, seq INTEGER NOT NULL, time INTEGER NOT NULL,
+    since INTEGER NOT NULL`,
   names: "key INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE",
   events: `at INTEGER NOT NULL, seq INTEGER NOT NULL, id TEXT NOT NULL, workspace INTEGER NOT NULL, type INTEGER NOT NULL,
     resource INTEGER, resource_id TEXT, revision INTEGER, reason TEXT, status INTEGER NOT NULL,
@@ -24,17 +25,19 @@ const tables = {
   deliveries: `created INTEGER NOT NULL, tie INTEGER NOT NULL, id TEXT NOT NULL, workspace INTEGER NOT NULL,
     event TEXT NOT NULL, event_at INTEGER, event_seq INTEGER, type INTEGER, rule INTEGER, action INTEGER,
     connection INTEGER NOT NULL, status INTEGER NOT NULL, attempts INTEGER NOT NULL, last_at INTEGER, last_status INTEGER,
-    next INTEGER, outcome INTEGER, http_status INTEGER, message TEXT, revived_at INTEGER, PRIMARY KEY (created, tie)`,
+    next INTEGER, outcome INTEGER, http_status INTEGER, message TEXT, revived_at INTEGER, replay INTEGER, PRIMARY KEY (created, tie)`,
   attempts: `created INTEGER NOT NULL, tie INTEGER NOT NULL, at INTEGER NOT NULL, attempt INTEGER NOT NULL,
     status INTEGER NOT NULL, outcome INTEGER NOT NULL, http_status INTEGER, duration_ms REAL NOT NULL, next INTEGER,
     message TEXT, revision INTEGER, seq INTEGER NOT NULL, PRIMARY KEY (created, tie, at, attempt)`,
   revivals: `created INTEGER NOT NULL, tie INTEGER NOT NULL, at INTEGER NOT NULL, who TEXT NOT NULL,
     PRIMARY KEY (created, tie, at)`,
   ...latestTables,
-  audit: `workspace TEXT NOT NULL, at INTEGER NOT NULL, tie INTEGER NOT NULL, what TEXT NOT NULL, target TEXT NOT NULL,
-    detail TEXT, who TEXT NOT NULL, key_id TEXT, origin TEXT, agent TEXT, PRIMARY KEY (workspace, at, tie)`,
   rule_failures: `at INTEGER NOT NULL, seq INTEGER NOT NULL, rule INTEGER NOT NULL, reason TEXT NOT NULL,
     PRIMARY KEY (at, seq, rule)`,
+  audit: `at INTEGER NOT NULL, tie INTEGER NOT NULL, workspace INTEGER NOT NULL, what INTEGER NOT NULL, who INTEGER NOT NULL,
+    target TEXT NOT NULL, key TEXT, origin TEXT, agent TEXT, detail TEXT, PRIMARY KEY (at, tie)`,
+  usage: `workspace INTEGER NOT NULL, month TEXT NOT NULL, events INTEGER NOT NULL, deliveries INTEGER NOT NULL,
+    attempts INTEGER NOT NULL, PRIMARY KEY (workspace, month)`,
 } as const
 
 /** Each ends in what its table is ordered by, which SQLite adds by itself: every list is read off one of these, in order. */
@@ -46,9 +49,15 @@ const indexes = {
   deliveries_by_status: "deliveries (workspace, status)",
   deliveries_by_connection: "deliveries (workspace, connection, status)",
   deliveries_by_event: "deliveries (event_at, event_seq)",
+  audit_by_workspace: "audit (workspace)",
+  audit_by_what: "audit (workspace, what)",
+  audit_by_who: "audit (workspace, who)",
 } as const
 
 export type IndexName = keyof typeof indexes
+
+/** What stands for a workspace where there is none: in records of the audit that concern the installation. */
+export const installation = ""
 
 /** 48 bits of an id's hash: tells apart what was created in the same millisecond. */
 export const tieOf = (id: string): number => hash("sha1", id, "buffer").readUIntBE(0, 6)
@@ -108,7 +117,7 @@ const makeAnew = (db: DatabaseSync, log: string): void => {
     db.exec(`CREATE TABLE ${name} (${columns}) STRICT${columns.includes("PRIMARY KEY (") ? ", WITHOUT ROWID" : ""}`)
   }
   for (const [name, columns] of Object.entries(indexes)) db.exec(`CREATE INDEX ${name} ON ${columns}`)
-  db.prepare("INSERT INTO checkpoint VALUES (1, ?, 0, 0)").run(log)
+  db.prepare("INSERT INTO checkpoint VALUES (1, ?, 0, 0, 0)").run(log)
   db.exec(`PRAGMA user_version = ${shapeVersion}; COMMIT`)
 }
 

@@ -7,6 +7,7 @@ import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { makeProjector, type Checkpoint, type ProjectedMessage, type Projector } from "./project.ts"
 import { makeQueries, type Queries } from "./queries.ts"
+import { makeRemover, type Remover, type Retention } from "./retention.ts"
 import { isBusy, isDamaged, openToProject, openToRead, removeFile } from "./shape.ts"
 
 export type Store = ReturnType<typeof makeStore>
@@ -15,7 +16,7 @@ export const makeStore = (folder: string) => {
   mkdirSync(folder, { recursive: true })
   const file = join(folder, "history.sqlite")
   let lock: DatabaseSync | undefined
-  let writing: { readonly db: DatabaseSync; readonly projector: Projector } | undefined
+  let writing: { readonly db: DatabaseSync; readonly projector: Projector; readonly remover: Remover } | undefined
   let reading: { readonly db: DatabaseSync; readonly queries: Queries; readonly inode: number } | undefined
 
   /** Why it is no longer there. */
@@ -78,7 +79,7 @@ export const makeStore = (folder: string) => {
       stopWriting()
       const { db, fresh } = openToProject(file, log, last)
       const projector = makeProjector(db)
-      writing = { db, projector }
+      writing = { db, projector, remover: makeRemover(db) }
       const why = fresh === undefined ? undefined : (removed ?? fresh)
       removed = undefined
       return { checkpoint: projector.checkpoint(), ...(why === undefined ? {} : { fresh: why }) }
@@ -88,6 +89,12 @@ export const makeStore = (folder: string) => {
       guarded(() => {
         if (writing === undefined) throw new Error(removed ?? "it is not open")
         return writing.projector.project(messages)
+      }, stopWriting),
+    /** Removes some of what is too old; `true`: no more is. */
+    remove: (retention: Retention): boolean =>
+      guarded(() => {
+        if (writing === undefined) throw new Error(removed ?? "it is not open")
+        return writing.remover.bite(retention)
       }, stopWriting),
     ask: <Q extends keyof Queries>(question: Q, of: Parameters<Queries[Q]>): ReturnType<Queries[Q]> =>
       guarded(

@@ -35,6 +35,8 @@ export interface DeliveryView {
   /** The time in its id, in milliseconds. */
   readonly created: number
   readonly attempts: number
+  /** The replay that made it. */
+  readonly replay?: string
   /** When the next attempt is due; only while `retrying`. */
   readonly next?: number
   /** The last attempt. */

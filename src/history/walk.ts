@@ -19,7 +19,7 @@ export interface Way {
 }
 
 export interface Walk {
-  readonly table: "events" | "deliveries"
+  readonly table: "events" | "deliveries" | "audit"
   /** What the table is ordered by. */
   readonly order: readonly [time: string, tie: string]
   readonly ways: ReadonlyArray<Way>

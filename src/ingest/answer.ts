@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Result from "effect/Result"
 import { LogUnavailable } from "../model/errors.ts"
-import { type Problem, problemResponse } from "./problem.ts"
+import { type Problem, problemResponse, unavailable } from "./problem.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
 
@@ -18,9 +18,3 @@ export const answered = (work: Effect.Effect<Response, Problem | LogUnavailable>
 /** For calls that need nothing of the log. */
 export const answeredNow = (result: Result.Result<Response, Problem>): Effect.Effect<Response> =>
   Effect.succeed(Result.match(result, { onSuccess: (response) => response, onFailure: problemResponse }))
-
-const unavailable = ({ reason }: LogUnavailable): Problem => ({
-  status: 503,
-  message: `the log or the history does not answer now: send it again (${reason})`,
-  headers: { "retry-after": "1" },
-})

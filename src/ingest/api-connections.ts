@@ -40,6 +40,23 @@ const ConnectionRecord = Schema.Struct({
       message: Schema.optionalKey(Schema.String),
     }),
   ),
+  authorization: Schema.optionalKey(
+    Schema.NullOr(
+      Schema.Struct({
+        authorized_at: time,
+        by: Schema.String,
+        scopes: Schema.Array(Schema.String),
+        token_expires_at: Schema.optionalKey(
+          time.annotate({
+            description: "Absent: good until the vendor refuses it. It is refreshed where the vendor lets it be.",
+          }),
+        ),
+        refused: Schema.optionalKey(
+          Schema.String.annotate({ description: "Why the vendor takes it no more: somebody must authorize it again." }),
+        ),
+      }),
+    ).annotate({ description: "Of a connection that uses OAuth, shown alone: `null` before anybody authorized it." }),
+  ),
 }).annotate({ identifier: "Connection" })
 
 const PauseInput = Schema.Struct({
@@ -129,6 +146,20 @@ export class ConnectionsApi extends HttpApiGroup.make("connections")
         description:
           "For connections that use OAuth. A browser (`Accept: text/html`) is sent to the vendor at once, and keeps a cookie that the " +
           "callback asks for.",
+      }),
+    ),
+    HttpApiEndpoint.delete("disconnect", "/api/v1/workspaces/:workspace/connections/:connection/authorization", {
+      params: connectionParams,
+      success: Schema.Struct({
+        confirmed: Schema.Boolean.annotate({ description: "Whether the vendor confirmed that the grant has ended." }),
+        unconfirmed: Schema.optionalKey(Schema.String.annotate({ description: "Why it did not." })),
+      }).annotate({ identifier: "Disconnected" }),
+      error: askProblems,
+    }).annotateMerge(
+      OpenApi.annotations({
+        summary: "End an authorization",
+        description:
+          "At the vendor, where it knows how, and here in any case. What is meant for the connection waits until somebody authorizes it again.",
       }),
     ),
   )

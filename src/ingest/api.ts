@@ -15,6 +15,7 @@ import { eventIdPattern, eventTypePattern, resourcePattern, workspacePattern } f
 import { ConnectionsApi, IntegrationsApi, OAuthApi, SecretsApi } from "./api-connections.ts"
 import { KeysApi } from "./api-keys.ts"
 import { AliasesApi, PastApi } from "./api-past.ts"
+import { ReplaysApi } from "./api-replays.ts"
 import { InputErrors, jsonAs, problemAt, text, time } from "./api-parts.ts"
 import { AuditApi, WorkspacesApi } from "./api-workspaces.ts"
 import { withExamples } from "./examples.ts"
@@ -188,7 +189,7 @@ const completed = (spec: Record<string, any>): Record<string, any> => {
   for (const path of Object.keys(spec.paths).filter((one) => one.startsWith("/api/v1/"))) {
     for (const operation of Object.values<any>(spec.paths[path])) {
       if (!publishing.includes(path)) operation.security = [{ key: [] }]
-      if (operation.requestBody !== undefined) operation.requestBody.required = !path.endsWith("/pause")
+      if (operation.requestBody !== undefined) operation.requestBody.required = !/\/(?:pause|replays)$/.test(path)
     }
   }
   return withExamples({ ...spec, components: { ...spec.components, securitySchemes } })
@@ -205,6 +206,7 @@ export class Api extends HttpApi.make("meshes")
   .add(IntegrationsApi)
   .add(KeysApi)
   .add(AuditApi)
+  .add(ReplaysApi)
   .add(HealthApi)
   .annotateMerge(
     OpenApi.annotations({

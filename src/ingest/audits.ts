@@ -13,7 +13,7 @@ import { makeFinder } from "./find-connection.ts"
 import { listResponse, positionCursor, positionPage } from "./pages.ts"
 import { problem } from "./problem.ts"
 import { oneOfReader, type QueryOf, readQuery, textReader, timeReader } from "./query.ts"
-import { timeText } from "./records.ts"
+import { auditRecord } from "./records.ts"
 
 const auditReaders = {
   what: oneOfReader(auditedActs),
@@ -33,12 +33,7 @@ export const makeAudits = Effect.gen(function* () {
   const listed = (workspace: string | undefined, query: QueryOf<typeof auditReaders>) =>
     Effect.map(
       history.audit({ workspace, ...query, after: query.cursor, limit: query.limit ?? limits.pageRecordsDefault }),
-      ({ records, next }) =>
-        listResponse(
-          query.limit,
-          next && positionCursor("audit", next),
-          records.map(({ at, key, ...record }) => ({ at: timeText(at), ...record, key_id: key })),
-        ),
+      ({ records, next }) => listResponse(query.limit, next && positionCursor("audit", next), records.map(auditRecord)),
     )
 
   const ofWorkspace = (request: HttpServerRequest, place: { readonly workspace: string }) =>

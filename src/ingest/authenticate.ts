@@ -31,9 +31,13 @@ const notKnown: { readonly [Why in NotKnown]: string } = {
 }
 
 /** Whoever asks, as the audit tells of them. */
-export const actorOf = ({ name, id }: Identity, { remoteAddress, headers }: HttpServerRequest): Actor => ({
+export const actorOf = ({ name, id }: Identity, request: HttpServerRequest): Actor => ({
   by: `key:${name}`,
   ...(id === undefined ? {} : { key: id }),
+  ...callerOf(request),
+})
+
+export const callerOf = ({ remoteAddress, headers }: HttpServerRequest): Pick<Actor, "from" | "agent"> => ({
   ...(Option.isNone(remoteAddress) ? {} : { from: remoteAddress.value }),
   ...(headers["user-agent"] === undefined ? {} : { agent: headers["user-agent"].slice(0, limits.agentCharacters) }),
 })

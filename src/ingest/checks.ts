@@ -7,10 +7,12 @@ import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Result from "effect/Result"
 import type { ConnectionPlan } from "../config/plan.ts"
+import { Audit } from "../log/audit.ts"
 import type { ConnectionRef } from "../model/connection-state.ts"
 import type { Outcome } from "../model/outcome.ts"
+import { actorOf } from "./authenticate.ts"
 import { makeFinder } from "./find-connection.ts"
-import { problem, problemResponse } from "./problem.ts"
+import { problem, problemResponse, unavailable } from "./problem.ts"
 
 /** Makes calls as a connection. Given by whoever puts the process together: calls are made where deliveries are. */
 export class Checks extends Context.Service<
@@ -30,11 +32,15 @@ type Response = HttpServerResponse.HttpServerResponse
 export const makeChecks = Effect.gen(function* () {
   const { findConnection } = yield* makeFinder
   const checks = yield* Checks
+  const audit = yield* Audit
 
   const test = Effect.fnUntraced(function* (request: HttpServerRequest, place: ConnectionRef) {
     const found = findConnection(request, "operate", place)
     if (Result.isFailure(found)) return problemResponse(found.failure)
-    const { plan } = found.success
+    const { plan, identity } = found.success
+    const act = { what: "connection.tested", target: plan.id, workspaces: [plan.workspace] } as const
+    const told = yield* Effect.result(audit.write(actorOf(identity, request), act))
+    if (Result.isFailure(told)) return problemResponse(unavailable(told.failure))
     return HttpServerResponse.jsonUnsafe(testedOf(plan, yield* checks.test(plan)))
   })
 

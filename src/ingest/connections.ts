@@ -12,13 +12,16 @@ import { History } from "../history/history.ts"
 import type { ContactView } from "../history/overview.ts"
 import { ConnectionStates, ConnectionSwitch } from "../log/connections.ts"
 import { shownState, switched, type ConnectionRef, type ConnectionState } from "../model/connection-state.ts"
-import type { LogUnavailable } from "../model/errors.ts"
+import { knownAuthorization, refOf, shownAuthorization } from "../secrets/authorization.ts"
+import { oauthOf } from "../secrets/oauth.ts"
+import { Vault } from "../secrets/vault.ts"
 import { answered } from "./answer.ts"
+import { actorOf } from "./authenticate.ts"
 import { readBody } from "./body.ts"
 import { makeFinder } from "./find-connection.ts"
 import { parseJson } from "./json.ts"
 import { listResponse, namePage, pageByName } from "./pages.ts"
-import { type Problem, problem, problemResponse } from "./problem.ts"
+import { type Problem, problem, problemResponse, unavailable } from "./problem.ts"
 import { noQuery, oneOfReader, readQuery, textReader } from "./query.ts"
 import { contactRecord } from "./records.ts"
 
@@ -28,6 +31,7 @@ const listReaders = { state: oneOfReader(["closed", "open", "paused"]), connecto
 export const makeConnections = Effect.gen(function* () {
   const { asked, findConnection } = yield* makeFinder
   const states = yield* ConnectionStates
+  const vault = yield* Vault
   const lever = yield* ConnectionSwitch
   const history = yield* History
   const clock = yield* Clock.Clock
@@ -68,9 +72,17 @@ export const makeConnections = Effect.gen(function* () {
         const { plan } = yield* Effect.fromResult(findConnection(request, "read", place))
         yield* Effect.fromResult(readQuery(request.url, noQuery))
         const [how] = yield* contacts(place.workspace, [plan])
-        return HttpServerResponse.jsonUnsafe(recordOf(plan, states.get(place), how))
+        return HttpServerResponse.jsonUnsafe({ ...recordOf(plan, states.get(place), how), ...authorizationOf(plan) })
       }),
     )
+
+  /** Nothing where it uses none, or the vault cannot open it. */
+  const authorizationOf = (plan: ConnectionPlan) => {
+    const known =
+      oauthOf(plan) === undefined ? undefined : Result.getOrUndefined(knownAuthorization(vault, refOf(plan)))
+    if (known === undefined) return {}
+    return { authorization: known === "none" ? null : shownAuthorization(known) }
+  }
 
   const turn = (to: "paused" | "closed") =>
     Effect.fnUntraced(function* (request: HttpServerRequest, place: ConnectionRef) {
@@ -78,9 +90,13 @@ export const makeConnections = Effect.gen(function* () {
       if (Result.isFailure(found)) return problemResponse(found.failure)
       const reason = reasonIn(yield* readBody(request, limits.pauseBodyBytes))
       if (Result.isFailure(reason)) return problemResponse(reason.failure)
-      const by = `key:${found.success.identity.name}`
+      const actor = actorOf(found.success.identity, request)
       return yield* lever
-        .change(place, (before) => switched(before, to, by, reason.success, clock.currentTimeMillisUnsafe()))
+        .change(
+          place,
+          (before) => switched(before, to, actor.by, reason.success, clock.currentTimeMillisUnsafe()),
+          actor,
+        )
         .pipe(
           Effect.match({
             onSuccess: (state) => HttpServerResponse.jsonUnsafe(recordOf(found.success.plan, state)),
@@ -90,13 +106,6 @@ export const makeConnections = Effect.gen(function* () {
     })
 
   return { list, show, pause: turn("paused"), resume: turn("closed") }
-})
-
-/** Repeating it is harmless, whatever became of the first. */
-const unavailable = (error: LogUnavailable): Problem => ({
-  status: 503,
-  message: `the log does not answer now: send it again (${error.reason})`,
-  headers: { "retry-after": "1" },
 })
 
 const reasonIn = (body: Result.Result<Buffer, Problem>): Result.Result<string, Problem> => {

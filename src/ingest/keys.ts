@@ -12,12 +12,11 @@ import { apiTermNames } from "../config/check-key.ts"
 import { CurrentPlan } from "../config/current-plan.ts"
 import { limits } from "../config/defaults.ts"
 import { IssuedKeys } from "../log/issued-keys.ts"
-import type { LogUnavailable } from "../model/errors.ts"
 import { shownKey } from "../model/key.ts"
 import { actorOf, authenticate } from "./authenticate.ts"
 import { readBody } from "./body.ts"
 import { parseJson } from "./json.ts"
-import { inputProblem, type Problem, problem, problemResponse } from "./problem.ts"
+import { inputProblem, type Problem, problem, problemResponse, unavailable } from "./problem.ts"
 
 /** The handlers. They answer every failure themselves. */
 export const makeKeys = Effect.gen(function* () {
@@ -49,7 +48,7 @@ export const makeKeys = Effect.gen(function* () {
           { ...shownKey({ key: record }), key },
           { status: 201, headers: { "cache-control": "no-store" } },
         ),
-      onFailure: (error) => problemResponse(unavailable(error, "nobody has a key of it: send it again")),
+      onFailure: (error) => problemResponse(unavailable(error, "nobody has a key of it, send it again")),
     })
   })
 
@@ -85,7 +84,7 @@ export const makeKeys = Effect.gen(function* () {
     }
     return yield* Effect.match(issued.revoke(found.key, actorOf(identity.success, request)), {
       onSuccess: () => HttpServerResponse.empty({ status: 204 }),
-      onFailure: (error) => problemResponse(unavailable(error, "send it again")),
+      onFailure: (error) => problemResponse(unavailable(error)),
     })
   })
 
@@ -109,9 +108,3 @@ const withinReach = (key: NewKey, identity: Identity): Result.Result<NewKey, Pro
 
 /** The same for a workspace that is another's and for one that is not there. */
 const notThere = ({ name }: Identity): Problem => problem(403, `the key ${name} may not admin in that workspace`)
-
-const unavailable = (error: LogUnavailable, advice: string): Problem => ({
-  status: 503,
-  message: `the log does not answer now, ${advice} (${error.reason})`,
-  headers: { "retry-after": "1" },
-})

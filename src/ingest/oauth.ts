@@ -12,6 +12,7 @@ import { connectionName, type ConnectionRef } from "../model/connection-state.ts
 import type { LogUnavailable, Unusable } from "../model/errors.ts"
 import { Consent, linkEnds, type Departure } from "../secrets/consent.ts"
 import { digest, oauthOf } from "../secrets/oauth.ts"
+import { actorOf, callerOf } from "./authenticate.ts"
 import { readBody } from "./body.ts"
 import { makeFinder } from "./find-connection.ts"
 import { connectedPage, oauthPaths, type Page, pageHeaders, renderPage } from "./page.ts"
@@ -53,7 +54,8 @@ export const makeOAuth = Effect.gen(function* () {
       const message = `return_to is a URL of ${new URL(address.url()).origin}, or of an origin that MESHES_RETURN_TO lists`
       return problemResponse(problem(400, message))
     }
-    const asked = { by: `key:${identity.name}`, ...(returnTo === undefined ? {} : { returnTo }) }
+    const { by, key } = actorOf(identity, request)
+    const asked = { by, ...(key === undefined ? {} : { key }), ...(returnTo === undefined ? {} : { returnTo }) }
     if (!wantsPage(request)) {
       const ends = linkEnds()
       const session = yield* consent.offer(plan, asked)
@@ -106,6 +108,7 @@ export const makeOAuth = Effect.gen(function* () {
     const finished = yield* consent.finish(
       { state, code: query.get("code"), error: query.get("error"), description: query.get("error_description") },
       (known) => request.cookies[cookieName(known)],
+      callerOf(request),
     )
     if (Result.isFailure(finished)) {
       return pageResponse(400, { title: "Not connected", paragraphs: [finished.failure] })
@@ -117,7 +120,21 @@ export const makeOAuth = Effect.gen(function* () {
       : HttpServerResponse.empty({ status: 303, headers: { ...pageHeaders, ...headers, location: returnTo } })
   }, answeringPage)
 
-  return { authorize, link, open, callback }
+  const disconnect = Effect.fnUntraced(function* (request: HttpServerRequest, ref: ConnectionRef) {
+    const found = findConnection(request, "operate", ref)
+    if (Result.isFailure(found)) return problemResponse(found.failure)
+    const { identity, plan } = found.success
+    if (oauthOf(plan) === undefined) return problemResponse(problem(400, "the connection does not use OAuth"))
+    const ended = yield* consent.end(plan, actorOf(identity, request))
+    return ended.found
+      ? HttpServerResponse.jsonUnsafe({
+          confirmed: ended.unconfirmed === undefined,
+          ...(ended.unconfirmed === undefined ? {} : { unconfirmed: ended.unconfirmed }),
+        })
+      : problemResponse(problem(404, "the connection is not authorized"))
+  }, answering)
+
+  return { authorize, link, open, callback, disconnect }
 })
 
 const wantsPage = ({ headers }: HttpServerRequest): boolean =>

@@ -41,6 +41,7 @@ const deadReaders = {
   rule: textReader,
   event: textReader,
   outcome: oneOfReader(outcomeKinds),
+  replay: textReader,
   ...period,
   ...positionPage("deliveries"),
 }

@@ -65,6 +65,13 @@ export const logProblem = (error: LogUnavailable): Problem => ({
   headers: retryAfter,
 })
 
+/** Of a call that may be repeated, whatever became of the first. */
+export const unavailable = ({ reason }: LogUnavailable, advice = "send it again"): Problem => ({
+  status: 503,
+  message: `the log does not answer now: ${advice} (${reason})`,
+  headers: retryAfter,
+})
+
 /** What a record of a bulk holds instead of an event. */
 export const problemRecord = (given: Problem) => ({
   status: given.status,

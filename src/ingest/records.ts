@@ -5,6 +5,7 @@ import type { ContactView, EventAttemptView } from "../history/overview.ts"
 import type { Exchange } from "../history/history.ts"
 import type { AttemptView, DeliveryView, DeliveryWhole, EventView } from "../history/views.ts"
 import type { Event } from "../model/event.ts"
+import type { AuditRecord } from "../model/record.ts"
 
 export const timeText = (ms: number): string => new Date(ms).toISOString()
 
@@ -34,6 +35,7 @@ export const deliveryRecord = ({ last, next, created, attempts, ...view }: Deliv
   rule: view.rule,
   action: view.action,
   connection: view.connection,
+  replay: view.replay,
   status: view.status,
   created_at: timeText(created),
   attempt_count: attempts,
@@ -85,6 +87,12 @@ export const wholeDeliveryRecord = (
     }
   }),
   sent_again: revivals.map(({ at, by }) => ({ at: timeText(at), by })),
+})
+
+export const auditRecord = ({ at, what, target, by, key, from, agent, detail }: AuditRecord) => ({
+  ...{ at: timeText(at), what, target, by },
+  key_id: key,
+  ...{ from, agent, detail },
 })
 
 export const contactRecord = ({ backlog, success, failure }: ContactView) => ({

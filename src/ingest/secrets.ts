@@ -8,11 +8,12 @@ import * as Result from "effect/Result"
 import { type Identity, Keys } from "../accounts/keys.ts"
 import { CurrentPlan } from "../config/current-plan.ts"
 import { limits } from "../config/defaults.ts"
+import { Audit, type Act } from "../log/audit.ts"
 import type { LogUnavailable, Unusable } from "../model/errors.ts"
 import { secretNamePattern } from "../model/secret-ref.ts"
 import { placeName, type Place } from "../model/vault-place.ts"
 import { Vault, type VaultConflict } from "../secrets/vault.ts"
-import { findWorkspace } from "./authenticate.ts"
+import { actorOf, findWorkspace } from "./authenticate.ts"
 import { readBody } from "./body.ts"
 import { parseJson } from "./json.ts"
 import { listResponse, namePage, pageByName } from "./pages.ts"
@@ -27,6 +28,7 @@ export const makeSecrets = Effect.gen(function* () {
   const keys = yield* Keys
   const current = yield* CurrentPlan
   const vault = yield* Vault
+  const audit = yield* Audit
 
   const find = (request: HttpServerRequest, workspace: string) =>
     findWorkspace(keys, current.get(), request.headers, "admin", workspace)
@@ -68,7 +70,11 @@ export const makeSecrets = Effect.gen(function* () {
     const value = valueIn(yield* readBody(request, limits.secretBodyBytes))
     if (Result.isFailure(value)) return problemResponse(value.failure)
     const { place, identity } = found.success
-    return yield* answered(vault.write(place, value.success), `${placeName(place)} was set by key:${identity.name}`)
+    const first = audit.write(actorOf(identity, request), actOn("secret.set", place))
+    return yield* answered(
+      vault.write(place, value.success, { first }),
+      `${placeName(place)} was set by key:${identity.name}`,
+    )
   })
 
   const remove = Effect.fnUntraced(function* (
@@ -82,10 +88,21 @@ export const makeSecrets = Effect.gen(function* () {
     if (Result.isSuccess(known) && known.success === undefined) {
       return problemResponse(problem(404, "no such secret is set in the vault"))
     }
-    return yield* answered(vault.remove(place), `${placeName(place)} was removed by key:${identity.name}`)
+    const told = audit.write(actorOf(identity, request), actOn("secret.removed", place))
+    return yield* answered(
+      Effect.andThen(told, vault.remove(place)),
+      `${placeName(place)} was removed by key:${identity.name}`,
+    )
   })
 
   return { list, set, remove }
+})
+
+/** What is done to a secret, for the audit. */
+export const actOn = (what: "secret.set" | "secret.removed", { name, workspace }: Place): Act => ({
+  what,
+  target: name,
+  workspaces: [workspace],
 })
 
 const answered = (

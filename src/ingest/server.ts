@@ -27,6 +27,7 @@ import type { ConnectionStates, ConnectionSwitch } from "../log/connections.ts"
 import type { EventLog } from "../log/event-log.ts"
 import type { IssuedKeys } from "../log/issued-keys.ts"
 import type { LogReader } from "../log/reader.ts"
+import type { Replays } from "../log/replays.ts"
 import { Unusable } from "../model/errors.ts"
 import type { Health } from "../observe/health.ts"
 import { ownReport, Reporting } from "../observe/report.ts"
@@ -38,6 +39,7 @@ import { makeAudits } from "./audits.ts"
 import { makeChecks, type Checks } from "./checks.ts"
 import { makeConnections } from "./connections.ts"
 import { preflight } from "./cors.ts"
+import { makeExpiredWatch } from "./expired.ts"
 import { makeIntegrations, type Catalog } from "./integrations.ts"
 import { makeKeys } from "./keys.ts"
 import { makeOAuth, PublicAddress } from "./oauth.ts"
@@ -45,6 +47,7 @@ import { problem, problemResponse } from "./problem.ts"
 import { makePast } from "./past.ts"
 import { makePublisher } from "./publish.ts"
 import { referenceHeaders, renderReference } from "./reference.ts"
+import { makeReplays, type Replayer } from "./replays.ts"
 import { makeSecrets } from "./secrets.ts"
 import { makeWorkspaces } from "./workspaces.ts"
 
@@ -70,6 +73,7 @@ export const ingestLayer = (options: {
   IngestAddress,
   Unusable,
   | EventLog
+  | Audit
   | Health
   | Keys
   | IssuedKeys
@@ -83,6 +87,8 @@ export const ingestLayer = (options: {
   | History
   | LogReader
   | Audit
+  | Replays
+  | Replayer
 > =>
   Layer.effect(
     IngestAddress,
@@ -93,12 +99,15 @@ export const ingestLayer = (options: {
       const { http, port, server } = yield* listen(options)
       url = `http://${reachable(options.host)}:${port}`
       const keys = yield* Keys
+      const watchExpired = yield* makeExpiredWatch
       const answering = Effect.flatMap(HttpServerRequest, (request) => {
         const answer = preflight(keys, request)
         if (answer !== undefined) return Effect.succeed(answer)
-        const answered = Effect.catchCause(app, answerFailure)
-        if (!aliased.test(request.url)) return answered
-        return Effect.provideService(answered, HttpServerRequest, request.modify({ url: `/api/v1${request.url}` }))
+        const whole = Effect.catchCause(app, answerFailure)
+        const answered = aliased.test(request.url)
+          ? Effect.provideService(whole, HttpServerRequest, request.modify({ url: `/api/v1${request.url}` }))
+          : whole
+        return Effect.tap(answered, (response) => watchExpired(request, response))
       })
       yield* http.serve(answering)
       yield* Effect.addFinalizer(() => Effect.sync(() => letGo(server)))
@@ -197,11 +206,12 @@ const audit = HttpApiBuilder.group(Api, "audit", (handlers) =>
 const connections = HttpApiBuilder.group(Api, "connections", (handlers) =>
   Effect.map(
     Effect.all([makeConnections, makeOAuth, makeChecks]),
-    ([{ list, show, pause, resume }, { authorize }, { test, choices }]) =>
+    ([{ list, show, pause, resume }, { authorize, disconnect }, { test, choices }]) =>
       handlers
         .handleRaw("test", ({ request, params }) => test(request, params))
         .handleRaw("choices", ({ request, params }) => choices(request, params))
         .handleRaw("authorize", ({ request, params }) => authorize(request, params))
+        .handleRaw("disconnect", ({ request, params }) => disconnect(request, params))
         .handleRaw("list", ({ request, params }) => list(request, params))
         .handleRaw("show", ({ request, params }) => show(request, params))
         .handleRaw("pause", ({ request, params }) => pause(request, params))
@@ -224,6 +234,16 @@ const secrets = HttpApiBuilder.group(Api, "secrets", (handlers) =>
       .handleRaw("list", ({ request, params }) => list(request, params))
       .handleRaw("set", ({ request, params }) => set(request, params))
       .handleRaw("remove", ({ request, params }) => remove(request, params)),
+  ),
+)
+
+const replays = HttpApiBuilder.group(Api, "replays", (handlers) =>
+  Effect.map(makeReplays, ({ begin, list, show, stop }) =>
+    handlers
+      .handleRaw("begin", ({ request, params }) => begin(request, params))
+      .handleRaw("list", ({ request, params }) => list(request, params))
+      .handleRaw("show", ({ request, params }) => show(request, params))
+      .handleRaw("stop", ({ request, params }) => stop(request, params)),
   ),
 )
 
@@ -267,7 +287,8 @@ const health = HttpApiBuilder.group(Api, "health", (handlers) =>
 
 const routes = Layer.mergeAll(
   HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(
-    Layer.provide([events, workspaces, past, aliases, connections, oauth, secrets, integrations, keys, audit, health]),
+    Layer.provide([events, workspaces, past, aliases, connections, oauth, secrets, integrations, replays, keys, audit]),
+    Layer.provide(health),
   ),
   HttpRouter.use((router) => {
     let page: string | undefined

@@ -32,25 +32,20 @@ export class Audit extends Context.Service<
 }
 
 /** For what else of the log must be told. */
-export const writeAudit = (
+export const writeAudit = Effect.fnUntraced(function* (
   nats: NatsShape,
-  { by, key, from, agent }: Actor,
-  { workspaces, ...act }: Act,
-): Effect.Effect<void, LogUnavailable> =>
-  Effect.gen(function* () {
-    const whole: AuditRecord = {
-      kind: "audit",
-      at: logTime(),
-      by,
-      ...(key === undefined ? {} : { key }),
-      ...(from === undefined ? {} : { from }),
-      ...(agent === undefined ? {} : { agent }),
-      ...act,
-    }
-    const records = workspaces?.map((workspace): AuditRecord => ({ ...whole, workspace })) ?? [whole]
-    const message = { subject: subjects.history("operate"), body: Buffer.from(JSON.stringify(records)) }
-    const result = yield* Effect.promise(() => publishBatch(nats.nc, [message]))
-    if (result._tag === "Stored") return
-    const stored = result._tag === "Refused" ? "no" : "unknown"
-    return yield* new LogUnavailable({ operation: "writing the audit", reason: result.reason, stored })
-  })
+  actor: Actor,
+  act: Act,
+): Effect.fn.Return<void, LogUnavailable> {
+  const body = Buffer.from(JSON.stringify(auditRecords(actor, act, logTime())))
+  const result = yield* Effect.promise(() => publishBatch(nats.nc, [{ subject: subjects.history("operate"), body }]))
+  if (result._tag === "Stored") return
+  const stored = result._tag === "Refused" ? "no" : "unknown"
+  return yield* new LogUnavailable({ operation: "writing the audit", reason: result.reason, stored })
+})
+
+/** For what is told together with other records. */
+export const auditRecords = (actor: Actor, { workspaces, ...act }: Act, at: number): ReadonlyArray<AuditRecord> => {
+  const whole: AuditRecord = { kind: "audit", at, ...actor, ...act }
+  return workspaces?.map((workspace): AuditRecord => ({ ...whole, workspace })) ?? [whole]
+}

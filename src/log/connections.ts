@@ -19,9 +19,10 @@ import {
 import { LogUnavailable } from "../model/errors.ts"
 import { encodeEvent } from "../model/event.ts"
 import { makeStoredEventId, type WorkspaceId } from "../model/ids.ts"
-import type { ConnectionRecord } from "../model/record.ts"
+import type { Actor, ConnectionRecord } from "../model/record.ts"
 import { Health } from "../observe/health.ts"
 import { supervise } from "../observe/supervise.ts"
+import { auditRecords } from "./audit.ts"
 import { errorCodes, publishBatch, type Message } from "./batch.ts"
 import { Nats, reasonOf, type NatsShape } from "./connection.ts"
 import { nextMessages } from "./direct.ts"
@@ -38,8 +39,16 @@ type Listener = (ref: ConnectionRef, state: ConnectionState) => void
 export class ConnectionSwitch extends Context.Service<
   ConnectionSwitch,
   {
-    /** Decides over the state as it is now, and tells history and workspace. Gives the state that then holds. */
-    readonly change: (ref: ConnectionRef, decide: Decide) => Effect.Effect<ConnectionState | undefined, LogUnavailable>
+    /**
+     * Decides over the state as it is now, and tells history and workspace. Gives the state that then holds.
+     *
+     * @param actor who pauses or resumes it, for the audit
+     */
+    readonly change: (
+      ref: ConnectionRef,
+      decide: Decide,
+      actor?: Actor,
+    ) => Effect.Effect<ConnectionState | undefined, LogUnavailable>
     readonly read: (ref: ConnectionRef) => Effect.Effect<ConnectionState | undefined, LogUnavailable>
     /** Every state there is, of all workspaces or of one. */
     readonly list: (
@@ -51,7 +60,8 @@ export class ConnectionSwitch extends Context.Service<
     ConnectionSwitch,
     Effect.map(Nats, (nats) =>
       ConnectionSwitch.of({
-        change: (ref, decide) => attempt(`changing ${connectionName(ref)}`, () => change(nats, ref, decide)),
+        change: (ref, decide, actor) =>
+          attempt(`changing ${connectionName(ref)}`, () => change(nats, ref, decide, { actor })),
         read: (ref) => attempt(`reading ${connectionName(ref)}`, async () => (await read(nats, ref))?.state),
         list: (workspace) => attempt("listing connections", () => list(nats, workspace ?? "*")),
       }),
@@ -67,7 +77,7 @@ export class ConnectionStates extends Context.Service<
     readonly get: (ref: ConnectionRef) => ConnectionState | undefined
     /** Called on each change; gives back how to stop that. */
     readonly listen: (listener: Listener) => () => void
-    /** As `ConnectionSwitch.change`, for what must be done some time: tries until the log is there. */
+    /** As `ConnectionSwitch.change`, for what the runtime must do some time: tries until the log is there. */
     readonly change: (ref: ConnectionRef, decide: Decide) => void
   }
 >()("meshes/ConnectionStates") {
@@ -117,10 +127,10 @@ export class ConnectionStates extends Context.Service<
 }
 
 const changeInTheEnd = async (nats: NatsShape, ref: ConnectionRef, decide: Decide): Promise<void> => {
-  const unsure: Unsure = {}
+  const attempts: Attempts = {}
   for (;;) {
     try {
-      await change(nats, ref, decide, unsure)
+      await change(nats, ref, decide, attempts)
       return
     } catch {
       if (nats.nc.isClosed()) return
@@ -161,8 +171,9 @@ const refOf = (subject: string): ConnectionRef => {
   return { workspace: workspace!, connection: connection! }
 }
 
-/** A change that the log did not answer. If it has it all the same, nobody was told of it yet. */
-interface Unsure {
+interface Attempts {
+  readonly actor?: Actor | undefined
+  /** A change that the log did not answer. If it has it all the same, nobody was told of it yet. */
   tried?: { readonly text: string; readonly from: ConnectionState["state"] }
 }
 
@@ -170,12 +181,12 @@ const change = async (
   nats: NatsShape,
   ref: ConnectionRef,
   decide: Decide,
-  unsure: Unsure = {},
+  attempts: Attempts,
 ): Promise<ConnectionState | undefined> => {
   for (let asked = false; ;) {
     const before = await read(nats, ref)
-    if (before !== undefined && before.text === unsure.tried?.text) {
-      await tell(nats, ref, unsure.tried.from, before.state, before.seq)
+    if (before !== undefined && before.text === attempts.tried?.text) {
+      await tell(nats, ref, attempts.tried.from, before.state, before.seq, attempts.actor)
       return before.state
     }
     const after = decide(before?.state)
@@ -190,13 +201,13 @@ const change = async (
       },
     ])
     if (result._tag === "Stored") {
-      await tell(nats, ref, from, after, result.lastSeq)
+      await tell(nats, ref, from, after, result.lastSeq, attempts.actor)
       return after
     }
     // Somebody was faster: decide over what is there now.
     if (result._tag === "Refused" && result.code === errorCodes.wrongLastSequence) continue
     if (result._tag === "Unknown") {
-      unsure.tried = { text, from }
+      attempts.tried = { text, from }
       // The log itself says what became of it, if it is there. Once: a person waits for the answer.
       if (!asked) {
         asked = true
@@ -214,16 +225,24 @@ const tell = async (
   from: ConnectionState["state"],
   after: ConnectionState,
   seq: number,
+  actor: Actor | undefined,
 ): Promise<void> => {
   const happened = changeOf(from, after.state)
   if (happened === undefined) return
-  await store(
-    nats,
-    recordMessage(
-      { ...ref, from, to: after.state, at: after.at, reason: after.reason, by: after.by },
-      `connection.${seq}`,
-    ),
-  )
+  const { at, reason, by, state } = after
+  const changed: ConnectionRecord = { kind: "connection.changed", ...ref, from, to: state, at, reason, by }
+  const what = state === "paused" ? "connection.paused" : "connection.resumed"
+  const act = {
+    what,
+    target: ref.connection,
+    workspaces: [ref.workspace],
+    ...(reason === "" ? {} : { detail: reason }),
+  } as const
+  await store(nats, {
+    subject: subjects.history("operate"),
+    body: Buffer.from(JSON.stringify([changed, ...(actor === undefined ? [] : auditRecords(actor, act, at))])),
+    headers: `Nats-Msg-Id: connection.${seq}\r\n`,
+  })
   if (after.quiet === true) return
   const id = makeStoredEventId(seq, after.at)
   const type = connectionEventType(happened)
@@ -248,12 +267,6 @@ const tell = async (
     headers: `Nats-Msg-Id: ${ref.workspace}/${id}\r\nMeshes-Envelope: 1\r\n${createdHeader}: ${after.at}\r\n`,
   })
 }
-
-const recordMessage = (record: Omit<ConnectionRecord, "kind">, id: string): Message => ({
-  subject: subjects.history("operate"),
-  body: Buffer.from(JSON.stringify([{ kind: "connection.changed", ...record } satisfies ConnectionRecord])),
-  headers: `Nats-Msg-Id: ${id}\r\n`,
-})
 
 const store = async (nats: NatsShape, message: Message): Promise<void> => {
   for (let delay: number = limits.restartDelayMs; ; delay = Math.min(delay * 2, limits.restartDelayMaxMs)) {

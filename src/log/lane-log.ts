@@ -19,7 +19,7 @@ import type { ConnectionRef } from "../model/connection-state.ts"
 import type { Delivery } from "../model/delivery.ts"
 import { errorCodes, publishBatch, type BatchResult, type Message } from "./batch.ts"
 import { Nats, type NatsShape } from "./connection.ts"
-import { nextMessages, type Found } from "./direct.ts"
+import { nextMessages, nextOfLeader, type Found } from "./direct.ts"
 import { openPull, type Pull } from "./pull.ts"
 import { shardOf, streams, subjects } from "./topology.ts"
 
@@ -141,8 +141,7 @@ const openLaneLog = (nats: NatsShape, { workspace, connection }: ConnectionRef):
     next: async (from, count, key) => {
       const filter = key === undefined ? all : subjects.ordered(shard, workspace, connection, key)
       const found = await nextMessages(nats, streams.deliveries, filter, from, count)
-      // A direct get may be answered by a server of a cluster that lags behind: that there is nothing, its leader has to say.
-      const checked = found.length > 0 ? found : await nextOfLeader(nats, filter, from)
+      const checked = found.length > 0 ? found : await nextOfLeader(nats, streams.deliveries, filter, from)
       return checked.map((one) => ({ ...one, key: lastToken(one.subject) }))
     },
     commit: async (state, marks) => {
@@ -187,15 +186,6 @@ const openLaneLog = (nats: NatsShape, { workspace, connection }: ConnectionRef):
       stored = 0
     },
   }
-}
-
-const nextOfLeader = async (nats: NatsShape, filter: string, from: number): Promise<ReadonlyArray<Found>> => {
-  // The server takes both; the client's types know only one of them.
-  const query = { seq: from, next_by_subj: filter }
-  const message = await nats.jsm.streams.getMessage(streams.deliveries, query)
-  if (message === null) return []
-  const { seq, subject, data } = message
-  return [{ seq, subject, data, time: message.time.getTime() }]
 }
 
 const lastToken = (subject: string): string => subject.slice(subject.lastIndexOf(".") + 1)

@@ -27,11 +27,13 @@ import { streams, subjects } from "./topology.ts"
 export const units = {
   route: (partition: number): string => `route.${partition}`,
   deliver: (shard: number): string => `deliver.${shard}`,
+  replays: "replays",
 } as const
 
 const allUnits = [
   ...Array.from({ length: limits.partitions }, (_, i) => units.route(i)),
   ...Array.from({ length: limits.shards }, (_, i) => units.deliver(i)),
+  units.replays,
 ]
 
 export class Leases extends Context.Service<

@@ -1,12 +1,6 @@
 /**
- * One partition of `EVENTS` as its router sees it: events in order, and the fenced commit that makes routing exactly-once (DESIGN §3).
- *
- * The checkpoint is a message in `DELIVERIES`, stored in the same atomic batch as the deliveries that it accounts for and only if the
- * checkpoint before it is still the last one. So a router that died, slept or was replaced finds its batch refused as a whole.
- *
- * The checkpoint's body also holds the history records of its batch. They are written to `HISTORY` after the commit and before the
- * next one; a router that starts writes those of the last checkpoint again. So the history misses nothing, and records nothing that
- * was not committed.
+ * One partition of `EVENTS` as its router sees it: events in order, and the fenced commit (`fenced.ts`) that makes routing exactly-once
+ * (DESIGN §3).
  */
 import { AckPolicy, DeliverPolicy, ReplayPolicy } from "@nats-io/jetstream"
 import { nanos, nuid } from "@nats-io/nats-core"
@@ -17,8 +11,9 @@ import type * as Scope from "effect/Scope"
 import { limits } from "../config/defaults.ts"
 import { LogUnavailable } from "../model/errors.ts"
 import type { HistoryRecord } from "../model/record.ts"
-import { publishBatch, type BatchResult, type Message } from "./batch.ts"
+import type { Message } from "./batch.ts"
 import { Nats, reasonOf, type NatsShape } from "./connection.ts"
+import { makeCommit, readCheckpoint, storeRecords, type Checkpoint, type Writer } from "./fenced.ts"
 import { openPull, type Pulled } from "./pull.ts"
 import { streams, subjects } from "./topology.ts"
 
@@ -30,9 +25,14 @@ export interface Position {
   readonly after?: string
 }
 
-interface Checkpoint extends Position {
-  readonly records: ReadonlyArray<HistoryRecord>
-}
+export interface RouterCheckpoint extends Position, Checkpoint {}
+
+/** The checkpoint of the router of a partition. */
+export const routerOf = (partition: number): Writer => ({
+  subject: subjects.checkpoint(partition),
+  history: `route.${partition}`,
+  name: `route.${partition}`,
+})
 
 export interface Partition {
   readonly position: Position
@@ -65,16 +65,18 @@ const failure = (operation: string) => (cause: unknown) =>
   new LogUnavailable({ operation, reason: reasonOf(cause), stored: "unknown" })
 
 const openPartition = Effect.fnUntraced(function* (nats: NatsShape, partition: number) {
-  const last = yield* Effect.tryPromise({
-    try: () => readCheckpoint(nats, partition),
-    catch: failure(`reading checkpoint ${partition}`),
-  })
-  yield* storeRecords(nats, partition, last.stored, last.checkpoint.records)
-  const events = yield* readFrom(nats, partition, last.checkpoint.seq + 1)
+  const router = routerOf(partition)
+  const { stored, checkpoint } = (yield* readCheckpoint<RouterCheckpoint>(nats, router)) ?? {
+    stored: 0,
+    checkpoint: { seq: 0, records: [] },
+  }
+  yield* storeRecords(nats, router, stored, checkpoint.records)
+  const events = yield* readFrom(nats, partition, checkpoint.seq + 1)
+  const commit = makeCommit<RouterCheckpoint>(nats, router, stored)
   return {
-    position: last.checkpoint,
+    position: checkpoint,
     take: events.take,
-    commit: makeCommit(nats, partition, last.stored),
+    commit: (position, deliveries, records) => commit({ ...position, records }, deliveries),
     nothingAfter: (seq) =>
       Effect.tryPromise({
         try: async () => {
@@ -87,56 +89,6 @@ const openPartition = Effect.fnUntraced(function* (nats: NatsShape, partition: n
       }),
   } satisfies Partition
 })
-
-/** The last checkpoint and its own sequence in `DELIVERIES` (0: none yet). */
-const readCheckpoint = async (nats: NatsShape, partition: number) => {
-  const message = await nats.jsm.direct.getMessage(streams.deliveries, { last_by_subj: subjects.checkpoint(partition) })
-  if (message === null) return { stored: 0, checkpoint: { seq: 0, records: [] } as Checkpoint }
-  return { stored: message.seq, checkpoint: message.json<Checkpoint>() }
-}
-
-const makeCommit = (nats: NatsShape, partition: number, lastStored: number): Partition["commit"] => {
-  let stored = lastStored
-  return Effect.fnUntraced(function* (position, deliveries, records) {
-    const checkpoint: Message = {
-      subject: subjects.checkpoint(partition),
-      body: Buffer.from(JSON.stringify({ ...position, records } satisfies Checkpoint)),
-      headers: `Nats-Expected-Last-Subject-Sequence: ${stored}\r\nNats-Rollup: sub\r\n`,
-    }
-    const result = yield* publish(nats, [checkpoint, ...deliveries])
-    if (result._tag !== "Stored") {
-      return yield* new LogUnavailable({
-        operation: `committing partition ${partition}`,
-        reason: result.reason,
-        stored: result._tag === "Refused" ? "no" : "unknown",
-      })
-    }
-    stored = result.lastSeq - deliveries.length
-    yield* storeRecords(nats, partition, stored, records)
-  })
-}
-
-const storeRecords = Effect.fnUntraced(function* (
-  nats: NatsShape,
-  partition: number,
-  checkpoint: number,
-  records: ReadonlyArray<HistoryRecord>,
-) {
-  if (records.length === 0) return
-  const result = yield* publish(nats, [
-    {
-      subject: subjects.history(`route.${partition}`),
-      body: Buffer.from(JSON.stringify(records)),
-      headers: `Nats-Msg-Id: route.${partition}.${checkpoint}\r\n`,
-    },
-  ])
-  if (result._tag !== "Stored") {
-    return yield* failure(`recording what partition ${partition} routed`)(new Error(result.reason))
-  }
-})
-
-const publish = (nats: NatsShape, messages: ReadonlyArray<Message>): Effect.Effect<BatchResult> =>
-  Effect.promise(() => publishBatch(nats.nc, messages))
 
 /** An ordered, bounded read of the partition: what came waits in `buffer` until it is taken. */
 const readFrom = (nats: NatsShape, partition: number, from: number) =>

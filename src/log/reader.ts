@@ -10,14 +10,14 @@ import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
 import { limits } from "../config/defaults.ts"
-import { decodeDelivery, encodeDelivery, type Delivery } from "../model/delivery.ts"
+import { decodeDelivery, type Delivery } from "../model/delivery.ts"
 import { LogUnavailable } from "../model/errors.ts"
 import type { DeliveryRevived } from "../model/record.ts"
 import { publishBatch, type Message } from "./batch.ts"
 import { Nats, reasonOf, type NatsShape } from "./connection.ts"
 import { openPull } from "./pull.ts"
-import { shardOf, streams, subjects } from "./topology.ts"
-import { recordsOf } from "./work.ts"
+import { streams } from "./topology.ts"
+import { readyMessage, recordsOf } from "./work.ts"
 
 export interface StoredMessage {
   readonly seq: number
@@ -166,8 +166,7 @@ const revive = async (nats: NatsShape, subject: string, by: string): Promise<boo
   // Before it is sent: its first attempt comes after this.
   const at = Date.now()
   await store(nats, {
-    subject: subjects.deliver(shardOf(workspace, connection), workspace, connection),
-    body: encodeDelivery(delivery, delivery.source === undefined ? decoded.event : undefined),
+    ...readyMessage(delivery, decoded.event),
     headers: `Nats-Msg-Id: revive.${letter.seq}\r\n`,
   })
   const record: DeliveryRevived = {

@@ -16,15 +16,20 @@ export const streams = {
   connections: "KV_MESHES_CONNECTIONS",
   vault: "KV_MESHES_VAULT",
   keys: "KV_MESHES_KEYS",
+  replays: "KV_MESHES_REPLAYS",
 } as const
 
 export const subjects = {
   /** Where producers publish. */
   event: (workspace: WorkspaceId, type: EventType) => `events.${workspace}.${type}`,
+  /** Events as stored, of a workspace (`*`: of all) and of a type's pattern. */
+  stored: (workspace: string, pattern: string) => `evt.*.${workspace}.${pattern}`,
   /** What one router reads. */
   partition: (partition: number) => `evt.${partition}.>`,
   /** A router's checkpoint. */
   checkpoint: (partition: number) => `ckpt.${partition}`,
+  /** A replay's, beside the deliveries that it accounts for. */
+  replayCheckpoint: (replay: string) => `ckpt.${replay}`,
   /** Work that is ready. */
   deliver: (shard: number, workspace: WorkspaceId, connection: string) => `deliver.${shard}.${workspace}.${connection}`,
   /** All ready work of a shard. */
@@ -57,9 +62,11 @@ export const subjects = {
   keyUse: (id: KeyId) => `$KV.MESHES_KEYS.used.${id}`,
   /** Both, of all keys. */
   keys: "$KV.MESHES_KEYS.>",
+  /** What a replay is. `scope` is its workspace, or `_` for one over all; `*` stands for any. */
+  replay: (scope: string, replay: string) => `$KV.MESHES_REPLAYS.${scope}.${replay}`,
   dead: (workspace: WorkspaceId, connection: string, delivery: DeliveryId) =>
     `dead.${workspace}.${connection}.${delivery}`,
-  /** `writer` is `route.<partition>`, `deliver.<shard>` or `operate`. */
+  /** `writer` is `route.<partition>`, `deliver.<shard>`, `replay` or `operate`. */
   history: (writer: string) => `history.${writer}`,
 } as const
 
@@ -70,6 +77,9 @@ export const parseEventSubject = (subject: string): { readonly workspace: Worksp
   const third = subject.indexOf(".", second + 1)
   return { workspace: subject.slice(second + 1, third), type: subject.slice(third + 1) }
 }
+
+/** The partition in such a subject. */
+export const partitionOf = (subject: string): number => Number(subject.slice(4, subject.indexOf(".", 4)))
 
 /** Which shard a connection's deliveries go through: FNV-1a of `<workspace>/<connection>`. Stable: it is in stored subjects. */
 export const shardOf = (workspace: WorkspaceId, connection: string): number => {
@@ -172,6 +182,16 @@ export const streamShapes = (): ReadonlyArray<StreamShape> => [
     retention: RetentionPolicy.Limits,
     max_msgs_per_subject: 1,
     allow_msg_ttl: true,
+    duplicate_window: nanos(limits.idempotencyWindowMs),
+  },
+  {
+    ...base,
+    name: streams.replays,
+    description: "Meshes: replays, what they are over and what became of them",
+    subjects: ["$KV.MESHES_REPLAYS.>"],
+    retention: RetentionPolicy.Limits,
+    max_msgs_per_subject: 1,
+    max_age: nanos(limits.replaysMaxAgeMs),
     duplicate_window: nanos(limits.idempotencyWindowMs),
   },
 ]

@@ -154,6 +154,19 @@ const commit = async (nats: NatsShape, { retries, dead, records }: Outcomes): Pr
   ])
 }
 
+/** The message of a delivery that may be sent, where its lane looks for it. The event goes along unless it is referred to. */
+export const readyMessage = (delivery: Delivery, event: Uint8Array): Message => {
+  const { workspace, connection, key } = delivery
+  const shard = shardOf(workspace, connection)
+  return {
+    subject:
+      key === undefined
+        ? subjects.deliver(shard, workspace, connection)
+        : subjects.ordered(shard, workspace, connection, key),
+    body: encodeDelivery(delivery, delivery.source === undefined ? event : undefined),
+  }
+}
+
 const scheduleOf = ({ delivery, event }: Carried): Message => {
   const { workspace, connection, id } = delivery
   const shard = shardOf(workspace, connection)

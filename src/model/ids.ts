@@ -30,6 +30,11 @@ let pool = new Uint8Array(0)
 let poolAt = 0
 const poolBytes = 1280
 
+/** The id of a new replay. */
+export const makeReplayId = (now: number): string => `rpl_${timePart(now)}${randomPart(randomBytes(10))}`
+
+export const replayIdPattern = /^rpl_[0-9a-hjkmnp-tv-z]{26}$/
+
 /** A new event id, ordered by `now` (milliseconds since 1970). */
 export const makeEventId = (now: number): EventId => {
   if (poolAt + 10 > pool.length) {
@@ -82,6 +87,15 @@ export const makeDeliveryId = (
   const digest = hash("sha256", `${sequence}/${event}/${rule}/${action}`, "buffer")
   return `dlv_${timePart(stored)}${randomPart(digest)}`
 }
+
+/**
+ * The id of a delivery that a replay makes: a function of both, so that a replay that is gone on with cannot make a second one.
+ *
+ * @param created when the replay was begun, in milliseconds
+ * @param original what the delivery's id was, or would have been
+ */
+export const makeReplayedId = (replay: string, created: number, original: DeliveryId): DeliveryId =>
+  `dlv_${timePart(created)}${randomPart(hash("sha256", `${replay}/${original}`, "buffer"))}`
 
 /** Orders all deliveries of a connection. */
 export const wholeConnection = "all"

@@ -25,6 +25,8 @@ interface EventFacts {
 export interface EventRouted extends EventFacts {
   readonly kind: "event.routed"
   readonly revision: string
+  /** The replay that created them, later than `at`: the ids say when. */
+  readonly replay?: string
   readonly deliveries: ReadonlyArray<{
     readonly id: DeliveryId
     readonly rule: string
@@ -81,9 +83,11 @@ export interface DeliveryAttempted {
   readonly request?: SentRequest
   readonly response?: string
   readonly revision: string
+  /** The replay that made the delivery. */
+  readonly replay?: string
 }
 
-/** A person sent a dead delivery again. */
+/** A person sent a delivery again under its own id: one that was dead, or any by a replay. */
 export interface DeliveryRevived {
   readonly kind: "delivery.revived"
   readonly at: number
@@ -92,6 +96,7 @@ export interface DeliveryRevived {
   readonly workspace: WorkspaceId
   readonly connection: string
   readonly by: string
+  readonly replay?: string
 }
 
 /** A connection's circuit changed its state. */

@@ -1,12 +1,14 @@
 /**
- * Which rules want an event. Rules are looked up by workspace and type, so that the cost of an event follows the rules that may match
- * it and not all rules; what a type's rules are is worked out once and remembered.
+ * Which rules want an event, and which deliveries that makes. Rules are looked up by workspace and type, so that the cost of an event
+ * follows the rules that may match it and not all rules; what a type's rules are is worked out once and remembered.
  */
 import { limits } from "../config/defaults.ts"
 import type { ActionPlan, Plan, RulePlan, WorkspacePlan } from "../config/plan.ts"
 import type { Event } from "../model/event.ts"
+import { isAbout } from "../model/connection-state.ts"
 import type { EventType, WorkspaceId } from "../model/ids.ts"
 import { matchesType } from "../model/type-pattern.ts"
+import { orderOf } from "./order.ts"
 
 /** A rule that may match, with its actions in the order that their deliveries are made in. */
 export interface Candidate {
@@ -16,6 +18,22 @@ export interface Candidate {
     /** Orders all deliveries of an event: `<rule>/<action>`. */
     readonly key: string
   }>
+}
+
+/** An action that an event is to be sent by. */
+export interface Wanted {
+  readonly rule: string
+  readonly action: ActionPlan
+  /** As `Candidate` has it. */
+  readonly key: string
+  /** What its delivery keeps its order by (`order.ts`). */
+  readonly order?: string
+}
+
+/** What could not be evaluated, bounded; the rule then did not match, or the delivery keeps no order. */
+export interface Failure {
+  readonly rule: string
+  readonly reason: string
 }
 
 /** What one rule says to one event. */
@@ -49,6 +67,44 @@ export const makeRuleIndex = (plan: Plan): RuleIndex => {
       return found
     },
   }
+}
+
+/**
+ * All that an event is to be sent by, in the order of their keys.
+ *
+ * @param after those up to this key are left out
+ */
+export const wantedBy = async (
+  index: RuleIndex,
+  workspace: WorkspacePlan,
+  event: Event,
+  after?: string,
+): Promise<{ readonly wanted: ReadonlyArray<Wanted>; readonly failures: ReadonlyArray<Failure> }> => {
+  const wanted: Array<Wanted> = []
+  const failures: Array<Failure> = []
+  const fail = (rule: string, reason: string) => {
+    if (failures.length < limits.ruleFailuresRecorded) {
+      failures.push({ rule, reason: reason.slice(0, limits.messageCharacters) })
+    }
+  }
+  for (const { rule, actions } of index.candidates(workspace, event.type)) {
+    const judged = judge(workspace, rule, event)
+    const verdict = judged instanceof Promise ? await judged : judged
+    if (!verdict.matched) {
+      if (verdict.failed) fail(rule.id, verdict.because)
+      continue
+    }
+    for (const { plan, key } of actions) {
+      if (after !== undefined && key <= after) continue
+      // News of a connection is not sent over it: it would only wait for what it tells of.
+      if (isAbout(event.type, event.resource_id, plan.connection)) continue
+      const asked = orderOf(workspace, plan.connection, event)
+      const { token, failure } = asked instanceof Promise ? await asked : asked
+      if (failure !== undefined) fail(rule.id, failure)
+      wanted.push({ rule: rule.id, action: plan, key, ...(token === undefined ? {} : { order: token }) })
+    }
+  }
+  return { wanted, failures }
 }
 
 const candidatesFor = (workspace: WorkspacePlan, type: EventType): ReadonlyArray<Candidate> =>

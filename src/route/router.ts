@@ -14,18 +14,17 @@ import type { Message } from "../log/batch.ts"
 import { Leases, units } from "../log/leases.ts"
 import { Partitions, type Position } from "../log/partition.ts"
 import type { Pulled } from "../log/pull.ts"
-import { parseEventSubject, shardOf, subjects } from "../log/topology.ts"
-import { isAbout } from "../model/connection-state.ts"
-import { encodeDelivery, type Delivery } from "../model/delivery.ts"
+import { parseEventSubject } from "../log/topology.ts"
+import { readyMessage } from "../log/work.ts"
+import type { Delivery } from "../model/delivery.ts"
 import { LogUnavailable } from "../model/errors.ts"
-import { makeDeliveryId } from "../model/ids.ts"
-import type { EventRefused, EventRouted, HistoryRecord, RuleFailed } from "../model/record.ts"
-import { decodeStored, type StoredEvent } from "../model/stored-event.ts"
+import type { EventRefused, HistoryRecord, RuleFailed } from "../model/record.ts"
+import { decodeStored } from "../model/stored-event.ts"
 import { Health } from "../observe/health.ts"
 import { eventsRouted } from "../observe/metrics.ts"
 import * as Metric from "effect/Metric"
-import { judge, makeRuleIndex, type RuleIndex } from "./match.ts"
-import { orderOf } from "./order.ts"
+import { deliveryOf, factsOf, summaryOf } from "./decision.ts"
+import { makeRuleIndex, wantedBy, type RuleIndex } from "./match.ts"
 
 /** What one commit stores. */
 interface Draft {
@@ -190,96 +189,22 @@ const decideEvent = async (
   const decoded = decodeStored({ subjectWorkspace: id, subjectType: type, headers: message.header, ...message }, limits)
   if (Result.isFailure(decoded)) return refuse(decoded.failure)
   const stored = decoded.success
-  const planned: Array<Planned> = []
-  const failures: Array<RuleFailed> = []
-  const facts = factsOf(message, stored)
-  for (const { rule, actions } of index.candidates(workspace, type)) {
-    const judged = judge(workspace, rule, stored.event)
-    const verdict = judged instanceof Promise ? await judged : judged
-    if (!verdict.matched) {
-      if (verdict.failed && failures.length < limits.ruleFailuresRecorded) {
-        const reason = verdict.because.slice(0, limits.messageCharacters)
-        failures.push({ kind: "rule.failed", ...facts, rule: rule.id, reason })
-      }
-      continue
-    }
-    for (const { plan, key } of actions) {
-      if (after !== undefined && key <= after) continue
-      // News of a connection is not sent over it: it would only wait for what it tells of.
-      if (isAbout(type, stored.event.resource_id, plan.connection)) continue
-      const asked = orderOf(workspace, plan.connection, stored.event)
-      const order = asked instanceof Promise ? await asked : asked
-      if (order.failure !== undefined && failures.length < limits.ruleFailuresRecorded) {
-        failures.push({ kind: "rule.failed", ...facts, rule: rule.id, reason: order.failure })
-      }
-      planned.push(plannedOf(message, stored, revision, rule.id, plan, key, order.token))
-    }
-  }
+  const facts = factsOf(message, stored.event)
+  const { wanted, failures } = await wantedBy(index, workspace, stored.event, after)
+  const planned = wanted.map((one): Planned => {
+    const delivery = deliveryOf(message, stored, revision, one)
+    return { key: one.key, delivery, message: readyMessage(delivery, stored.envelope) }
+  })
   return {
     planned,
-    failures,
+    failures: failures.map((failure) => ({ kind: "rule.failed", ...facts, ...failure })),
     record: (part) => {
-      if (part.length > 0) return { kind: "event.routed", ...facts, revision, deliveries: part.map(summaryOf) }
+      if (part.length > 0)
+        return { kind: "event.routed", ...facts, revision, deliveries: part.map(({ delivery }) => summaryOf(delivery)) }
       return planned.length === 0 && after === undefined ? { kind: "event.unmatched", ...facts, revision } : undefined
     },
   }
 }
-
-const plannedOf = (
-  message: Pulled,
-  { event, envelope }: StoredEvent,
-  revision: string,
-  rule: string,
-  action: { readonly index: number; readonly connection: string },
-  key: string,
-  order: string | undefined,
-): Planned => {
-  const inline = envelope.length <= limits.eventInline
-  const delivery: Delivery = {
-    id: makeDeliveryId(event.id, message.seq, message.time, rule, action.index),
-    event: event.id,
-    type: event.type,
-    workspace: event.workspace,
-    rule,
-    action: action.index,
-    connection: action.connection,
-    revision,
-    created: message.time,
-    state: "pending",
-    attempt: 0,
-    ...(order === undefined ? {} : { key: order }),
-    ...(inline ? {} : { source: message.seq }),
-  }
-  const shard = shardOf(event.workspace, action.connection)
-  return {
-    key,
-    delivery,
-    message: {
-      subject:
-        order === undefined
-          ? subjects.deliver(shard, event.workspace, action.connection)
-          : subjects.ordered(shard, event.workspace, action.connection, order),
-      body: encodeDelivery(delivery, inline ? envelope : undefined),
-    },
-  }
-}
-
-const summaryOf = ({ delivery }: Planned): EventRouted["deliveries"][number] => ({
-  id: delivery.id,
-  rule: delivery.rule,
-  action: delivery.action,
-  connection: delivery.connection,
-})
-
-const factsOf = (message: Pulled, { event }: StoredEvent) => ({
-  at: message.time,
-  event: event.id,
-  seq: message.seq,
-  type: event.type,
-  workspace: event.workspace,
-  ...(event.resource === undefined ? {} : { resource: event.resource }),
-  ...(event.resource_id === undefined ? {} : { resource_id: event.resource_id }),
-})
 
 const refused = (message: Pulled, workspace: string, type: string, reason: string): EventRefused => ({
   kind: "event.refused",

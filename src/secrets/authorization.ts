@@ -3,13 +3,16 @@
  * it, ending it. For commands as for the runtime.
  */
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import { limits } from "../config/defaults.ts"
 import type { ConnectionPlan } from "../config/plan.ts"
+import type { Act, Audit } from "../log/audit.ts"
 import { logTime } from "../log/log-time.ts"
 import type { Token } from "../model/auth.ts"
 import { connectionName, type ConnectionRef } from "../model/connection-state.ts"
+import type { Actor } from "../model/record.ts"
 import { appOf, hostOf, randomText, revoke, type App, type Granted, type Send } from "./oauth.ts"
-import type { Place, VaultRecords } from "./vault.ts"
+import type { Place, Vault, VaultRecords } from "./vault.ts"
 
 export type Records = VaultRecords["Service"]
 
@@ -88,11 +91,13 @@ export const keepAuthorization = Effect.fn("keepAuthorization")(function* (
   connection: ConnectionPlan,
   app: App,
   granted: Granted,
-  by: string,
+  audit: Audit["Service"],
+  actor: Actor,
 ) {
-  const authorization = authorizationOf(app, granted, logTime(), undefined, by)
+  const authorization = authorizationOf(app, granted, logTime(), undefined, actor.by)
+  const first = audit.write(actor, actOn("connection.authorized", connection, authorization.scopes.join(" ")))
   yield* Effect.catchTag(
-    records.write(recordPlace(refOf(connection)), JSON.stringify(authorization)),
+    records.write(recordPlace(refOf(connection)), JSON.stringify(authorization), { first }),
     "VaultConflict",
     Effect.die,
   )
@@ -108,6 +113,28 @@ export const readAuthorization = (records: Records, ref: ConnectionRef) =>
     found === undefined ? undefined : (JSON.parse(found.text) as Authorization),
   )
 
+/** As the process knows it. Failure: a line for the user. */
+export const knownAuthorization = (
+  vault: Vault["Service"],
+  ref: ConnectionRef,
+): Result.Result<Authorization | "none", string> =>
+  Result.map(vault.get(recordPlace(ref)), (text) => (text === undefined ? "none" : (JSON.parse(text) as Authorization)))
+
+/** Without tokens, as programs are shown it. */
+export const shownAuthorization = ({ authorizedAt, by, scopes, expiresAt, refused }: Authorization) => ({
+  authorized_at: new Date(authorizedAt).toISOString(),
+  by,
+  scopes,
+  ...(expiresAt === undefined ? {} : { token_expires_at: new Date(expiresAt).toISOString() }),
+  ...(refused === undefined ? {} : { refused }),
+})
+
+const actOn = (
+  what: "connection.authorized" | "connection.disconnected",
+  { id, workspace }: ConnectionPlan,
+  scopes = "",
+): Act => ({ what, target: id, workspaces: [workspace], ...(scopes === "" ? {} : { detail: scopes }) })
+
 /** What became of a grant that somebody ends. */
 export interface Disconnected {
   /** There was something to end. */
@@ -122,6 +149,8 @@ export const disconnect = Effect.fn("disconnect")(function* (
   send: Send,
   connection: ConnectionPlan,
   settings: unknown,
+  audit: Audit["Service"],
+  actor: Actor,
 ) {
   const ref = refOf(connection)
   // Not while somebody refreshes: what they are given would outlive the end.
@@ -133,6 +162,7 @@ export const disconnect = Effect.fn("disconnect")(function* (
   return yield* Effect.gen(function* () {
     const found = yield* readAuthorization(records, ref)
     if (found === undefined) return { found: false } as Disconnected
+    yield* audit.write(actor, actOn("connection.disconnected", connection))
     const app = appOf(connection, settings)
     const unconfirmed =
       app === undefined || !isOf(found, app.tokenUrl)

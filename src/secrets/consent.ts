@@ -12,18 +12,25 @@ import * as Result from "effect/Result"
 import { CurrentPlan } from "../config/current-plan.ts"
 import { limits } from "../config/defaults.ts"
 import type { ConnectionPlan } from "../config/plan.ts"
+import { Audit } from "../log/audit.ts"
 import { logTime } from "../log/log-time.ts"
 import { connectionName, type ConnectionRef } from "../model/connection-state.ts"
 import type { LogUnavailable, Unusable } from "../model/errors.ts"
-import { keepAuthorization, refOf, type Authorization, type Records } from "./authorization.ts"
+import {
+  disconnect,
+  keepAuthorization,
+  refOf,
+  type Authorization,
+  type Disconnected,
+  type Records,
+} from "./authorization.ts"
+import type { Actor } from "../model/record.ts"
 import { appOf, authorizeUrl, digest, exchangeCode, randomText, shown, type App, type Send } from "./oauth.ts"
 import { SettingsResolver } from "./settings-resolver.ts"
 import { Vault, type Place } from "./vault.ts"
 
 /** For whom a flow is begun, and where their browser goes in the end. */
-export interface Asked {
-  /** `key:<name>` */
-  readonly by: string
+export interface Asked extends Pick<Actor, "by" | "key"> {
   readonly returnTo?: string
 }
 
@@ -86,19 +93,26 @@ export class Consent extends Context.Service<
       asked: Asked,
       redirectUri: string,
     ) => Effect.Effect<Result.Result<Departure, Refused>, Failure>
-    /** @param nonceOf what the browser's cookie for a state holds */
+    /**
+     * @param nonceOf what the browser's cookie for a state holds
+     * @param browser where the person said yes, for the audit
+     */
     readonly finish: (
       callback: Callback,
       nonceOf: (state: string) => string | undefined,
+      browser: Pick<Actor, "from" | "agent">,
     ) => Effect.Effect<Result.Result<Consented, Refused>, Failure>
+    /** Ends what a person, or an app that needs nobody, was granted: at the vendor, where it knows how, and here in any case. */
+    readonly end: (connection: ConnectionPlan, actor: Actor) => Effect.Effect<Disconnected, Failure>
   }
 >()("meshes/Consent") {
-  static readonly layer = (send: Send): Layer.Layer<Consent, never, Vault | CurrentPlan | SettingsResolver> =>
+  static readonly layer = (send: Send): Layer.Layer<Consent, never, Vault | Audit | CurrentPlan | SettingsResolver> =>
     Layer.effect(Consent, makeConsent(send))
 }
 
 const makeConsent = Effect.fnUntraced(function* (send: Send) {
   const records: Records = yield* Vault
+  const audit = yield* Audit
   const current = yield* CurrentPlan
   const { resolve } = yield* SettingsResolver
 
@@ -125,7 +139,11 @@ const makeConsent = Effect.fnUntraced(function* (send: Send) {
     return connection === undefined ? Result.fail(gone) : yield* begin(connection, found.content, redirectUri)
   })
 
-  const begin = Effect.fnUntraced(function* (connection: ConnectionPlan, { by, returnTo }: Asked, redirectUri: string) {
+  const begin = Effect.fnUntraced(function* (
+    connection: ConnectionPlan,
+    { by, key, returnTo }: Asked,
+    redirectUri: string,
+  ) {
     const app = appFor(connection)
     if (Result.isFailure(app)) return Result.fail(app.failure)
     const [state, nonce, verifier] = [newName(connection.workspace), randomText(), randomText()]
@@ -135,6 +153,7 @@ const makeConsent = Effect.fnUntraced(function* (send: Send) {
       step: "begun",
       connection: connection.id,
       by,
+      ...(key === undefined ? {} : { key }),
       ...(returnTo === undefined ? {} : { returnTo }),
       verifier,
       redirectUri,
@@ -146,10 +165,11 @@ const makeConsent = Effect.fnUntraced(function* (send: Send) {
   const finish = Effect.fnUntraced(function* (
     { state, code, error, description }: Callback,
     nonceOf: (state: string) => string | undefined,
+    browser: Pick<Actor, "from" | "agent">,
   ) {
     const found = state === null ? undefined : yield* read<Begun>(records, state, "begun")
     if (state === null || found === undefined) return Result.fail(flowOver)
-    const { connection: id, by, returnTo, verifier, redirectUri, nonceDigest } = found.content
+    const { connection: id, by, key, returnTo, verifier, redirectUri, nonceDigest } = found.content
     const nonce = nonceOf(state)
     // The record stays: whoever has only the state cannot spoil the flow of the one who has the cookie.
     if (nonce === undefined || digest(nonce) !== nonceDigest) return Result.fail(otherBrowser)
@@ -161,7 +181,8 @@ const makeConsent = Effect.fnUntraced(function* (send: Send) {
     if (Result.isFailure(app)) return Result.fail(app.failure)
     const granted = yield* exchangeCode(send, app.success, { code, redirectUri, verifier })
     if (Result.isFailure(granted)) return Result.fail(`${granted.failure.message}. Begin again.`)
-    const authorization = yield* keepAuthorization(records, connection, app.success, granted.success, by)
+    const actor = { by, ...(key === undefined ? {} : { key }), ...browser }
+    const authorization = yield* keepAuthorization(records, connection, app.success, granted.success, audit, actor)
     return Result.succeed<Consented>({
       connection: refOf(connection),
       authorization,
@@ -177,7 +198,10 @@ const makeConsent = Effect.fnUntraced(function* (send: Send) {
         : Result.succeed(app)
     })
 
-  return Consent.of({ offer, look, take, begin, finish })
+  const end = (connection: ConnectionPlan, actor: Actor) =>
+    disconnect(records, send, connection, Result.getOrUndefined(resolve(connection)), audit, actor)
+
+  return Consent.of({ offer, look, take, begin, finish, end })
 })
 
 /** A name that nobody guesses, for a link or a state; it says of which workspace its record is. */

@@ -36,6 +36,8 @@ export interface WriteOptions {
   readonly after?: number
   /** It vanishes by itself after so long. */
   readonly ttlMs?: number
+  /** Done when it is known that it can be sealed, before it is stored: telling the audit. */
+  readonly first?: Effect.Effect<void, LogUnavailable>
 }
 
 export interface Records {
@@ -131,7 +133,7 @@ const recordsOf = (
     if (Result.isFailure(opened)) return yield* new Unusable({ message: opened.failure })
     return { text: opened.success, revision: record.revision }
   }),
-  write: Effect.fnUntraced(function* (place, text, { after, ttlMs } = {}) {
+  write: Effect.fnUntraced(function* (place, text, { after, ttlMs, first = Effect.void } = {}) {
     if (ring === undefined) return yield* new Unusable({ message: noRing(place) })
     if (Buffer.byteLength(text) > limits.secretBytes) {
       const message = `${placeName(place)} has ${Buffer.byteLength(text)} bytes, at most ${limits.secretBytes} are kept`
@@ -139,6 +141,7 @@ const recordsOf = (
     }
     const expires = ttlMs === undefined ? 0 : logTime() + Math.ceil(ttlMs)
     const sealed = ring.seal(place, text, expires)
+    yield* first
     const revision = yield* putSealed(nats, place, sealed, after === undefined ? { expires } : { after, expires })
     written({ place, revision, sealed, expires })
     return revision

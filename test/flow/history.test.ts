@@ -11,6 +11,7 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest"
+import { CurrentPlan } from "../../src/config/current-plan.ts"
 import { History } from "../../src/history/history.ts"
 import { Nats } from "../../src/log/connection.ts"
 import { ensureTopology } from "../../src/log/ensure.ts"
@@ -45,6 +46,7 @@ const open = async (dataDir: string, url = nats.url) => {
   const runtime = ManagedRuntime.make(
     History.layer(dataDir).pipe(
       Layer.provide(HistoryLog.layer),
+      Layer.provide(Layer.succeed(CurrentPlan, { get: () => ({ revision: "r", workspaces: new Map(), keys: [] }) })),
       Layer.provideMerge(Health.layer),
       Layer.provide(Layer.effectDiscard(ensureTopology)),
       Layer.provide(Nats.layer(url)),

@@ -8,6 +8,7 @@ import { readdir, readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { afterAll, beforeAll, expect, test, vi } from "vitest"
+import { historyWith } from "../support/history.ts"
 import { freePort, startNats, type TestNats } from "../support/nats.ts"
 import { adminKey, repository, startRuntime, type TestRuntime } from "../support/runtime.ts"
 import { clientId, clientSecret, openBrowser, startVendor, type Browser, type Vendor } from "../support/vendor.ts"
@@ -33,6 +34,7 @@ const connections = [
   "elsewhere",
   "returning",
   "sealed",
+  "ended",
 ]
 
 beforeAll(async () => {
@@ -313,6 +315,37 @@ test("an app that needs no person delivers without anybody, and the command line
   const { status, stdout } = await runtime.meshes("connections", "authorize", "acme", "robot", "--json")
   expect(status).toBe(0)
   expect(JSON.parse(stdout)).toMatchObject({ connection: "robot", scopes: ["things.write"] })
+})
+
+test("who authorized a connection is shown over HTTP, a call ends that at the vendor too, and the audit tells of both", async () => {
+  const shown = async () => ((await (await ask("ended")).json()) as any).authorization
+  const end = async (connection: string, key = adminKey) => {
+    const response = await fetch(`${runtime.http()}/api/v1/workspaces/acme/connections/${connection}/authorization`, {
+      method: "DELETE",
+      headers: { authorization: `Bearer ${key}` },
+    })
+    return { status: response.status, json: (await response.json()) as any }
+  }
+  expect(await shown()).toBeNull()
+  expect((await end("ended")).status).toBe(404)
+  expect((await end("plain")).status).toBe(400)
+  expect((await end("ended", "not-a-key")).status).toBe(401)
+  await authorizeByLink("ended")
+  const authorization = await shown()
+  expect(authorization).toEqual({
+    authorized_at: expect.any(String),
+    by: "key:admin",
+    scopes: ["openid", "offline_access", "things.write"],
+    token_expires_at: expect.any(String),
+  })
+  expect(Date.parse(authorization.token_expires_at)).toBeGreaterThan(Date.now())
+  expect(await end("ended")).toEqual({ status: 200, json: { confirmed: true } })
+  expect(await shown()).toBeNull()
+  const records = await historyWith(nats.url, ({ what }) => what === "connection.disconnected")
+  const about = records.filter(({ kind, target }) => kind === "audit" && target === "ended")
+  expect(about.map(({ what, by, from, workspace }) => [what, by, from, workspace])).toEqual(
+    ["connection.authorized", "connection.disconnected"].map((what) => [what, "key:admin", "127.0.0.1", "acme"]),
+  )
 })
 
 test("a grant that is revoked pauses its connection; deliveries wait, and go out when somebody authorizes it again", async () => {

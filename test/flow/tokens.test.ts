@@ -15,6 +15,7 @@ import { afterAll, beforeAll, expect, test } from "vitest"
 import { limits } from "../../src/config/defaults.ts"
 import type { ConnectionPlan } from "../../src/config/plan.ts"
 import { makeHttpSender, type HttpSender } from "../../src/deliver/http.ts"
+import { Audit } from "../../src/log/audit.ts"
 import { Nats } from "../../src/log/connection.ts"
 import { ensureTopology } from "../../src/log/ensure.ts"
 import type { OAuth2, Token } from "../../src/model/auth.ts"
@@ -98,12 +99,13 @@ const openReplica = async (sees: (vault: Vault["Service"]) => Vault["Service"] =
       Layer.provide(seen),
       Layer.provideMerge(Layer.effect(Sender, makeHttpSender())),
       Layer.provideMerge(Vault.layer(ring)),
+      Layer.provideMerge(Audit.layer),
       Layer.provideMerge(Layer.effectDiscard(ensureTopology)),
       Layer.provideMerge(Nats.layer(nats.url)),
       Layer.provideMerge(Health.layer),
     ),
   )
-  const [tokens, vault, { send }] = await runtime.runPromise(Effect.all([Tokens, Vault, Sender]))
+  const [tokens, vault, { send }, audit] = await runtime.runPromise(Effect.all([Tokens, Vault, Sender, Audit]))
   return {
     tokens,
     vault,
@@ -111,7 +113,8 @@ const openReplica = async (sees: (vault: Vault["Service"]) => Vault["Service"] =
     renew: (connection: ConnectionPlan, refused: Token) =>
       runtime.runPromise(tokens.renew(connection, settings, refused)),
     read: (connection: ConnectionPlan) => runtime.runPromise(readAuthorization(vault, refOf(connection))),
-    disconnect: (connection: ConnectionPlan) => runtime.runPromise(disconnect(vault, send, connection, settings)),
+    disconnect: (connection: ConnectionPlan) =>
+      runtime.runPromise(disconnect(vault, send, connection, settings, audit, { by: "cli:ada" })),
     /** As a person with a browser. */
     authorize: async (connection: ConnectionPlan) => {
       const app = appOf(connection, settings)!
@@ -121,7 +124,9 @@ const openReplica = async (sees: (vault: Vault["Service"]) => Vault["Service"] =
       expect(back.searchParams.get("state")).toBe(state)
       const code = back.searchParams.get("code")!
       const granted = await runtime.runPromise(exchangeCode(send, app, { code, redirectUri, verifier }))
-      return runtime.runPromise(keepAuthorization(vault, connection, app, Result.getOrThrow(granted), "cli:ada"))
+      return runtime.runPromise(
+        keepAuthorization(vault, connection, app, Result.getOrThrow(granted), audit, { by: "cli:ada" }),
+      )
     },
     run: runtime.runPromise,
     close: () => runtime.dispose(),

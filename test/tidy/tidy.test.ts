@@ -42,6 +42,7 @@ const allowed: { readonly [folder: string]: ReadonlyArray<string> } = {
   route: ["config", "model", "observe", "log", "transform"],
   deliver: ["config", "model", "observe", "log", "secrets", "transform"],
   explain: ["config", "model", "transform", "route", "deliver"],
+  replay: ["config", "model", "observe", "log", "transform", "route", "deliver", "history"],
 }
 
 test("a folder imports only from the folders before it in the life of an event", () => {

@@ -3,6 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { Audit } from "../../../src/log/audit.ts"
 import { IssuedKeys } from "../../../src/log/issued-keys.ts"
 import type { IssuedKey } from "../../../src/model/key.ts"
 import type { Actor } from "../../../src/model/record.ts"
@@ -13,7 +14,7 @@ export const makeMemoryKeys = () => {
   const audited: Array<Actor & { readonly what: string; readonly target: string }> = []
   const used: Array<string> = []
   let version = 0
-  const layer = Layer.succeed(IssuedKeys, {
+  const issued = Layer.succeed(IssuedKeys, {
     find: (hash) => [...keys.values()].find((key) => key.hash === hash),
     list: () => [...keys.values()].map((key) => ({ key })),
     version: () => version,
@@ -31,5 +32,8 @@ export const makeMemoryKeys = () => {
         audited.push({ ...actor, what: "key.revoked", target: key.id })
       }),
   })
-  return { keys, audited, used, layer }
+  const audit = Layer.succeed(Audit, {
+    write: (actor, { what, target }) => Effect.sync(() => void audited.push({ ...actor, what, target })),
+  })
+  return { keys, audited, used, layer: Layer.merge(issued, audit) }
 }

@@ -24,9 +24,12 @@ export const makeMemoryVault = () => {
         const text = values.get(nameOf(place))
         return text === undefined ? undefined : { text, revision: 1 }
       }),
-    write: (place, text) =>
+    write: (place, text, { first = Effect.void } = {}) =>
       ring.configured
-        ? Effect.sync(() => values.set(nameOf(place), text).size)
+        ? Effect.andThen(
+            first,
+            Effect.sync(() => values.set(nameOf(place), text).size),
+          )
         : Effect.fail(new Unusable({ message: "no key ring is configured: set MESHES_SECRET_KEYS" })),
     remove: (place) => Effect.sync(() => void values.delete(nameOf(place))),
     list: (kind, workspace) =>

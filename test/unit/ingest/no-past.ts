@@ -23,7 +23,8 @@ export const noPast = Layer.mergeAll(
     attempts: () => Effect.succeed([]),
     workspacesOf: () => Effect.succeed([]),
     audit: nothing,
-    progress: Effect.succeed({ behind: 0, upTo: 0 }),
+    usage: () => Effect.succeed([]),
+    progress: Effect.succeed({ behind: 0, upTo: 0, since: 0 }),
   }),
   Layer.succeed(Audit, { write: () => Effect.void }),
   Layer.succeed(LogReader, {

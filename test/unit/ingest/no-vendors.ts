@@ -1,8 +1,10 @@
 /**
- * For servers whose tests ask no vendor for anything, nor what happened.
+ * For servers whose tests ask no vendor for anything, nor what happened, and replay nothing.
  */
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Result } from "effect"
 import { Checks } from "../../../src/ingest/checks.ts"
+import { Replayer } from "../../../src/ingest/replays.ts"
+import { Replays } from "../../../src/log/replays.ts"
 import { Catalog } from "../../../src/ingest/integrations.ts"
 import { Consent } from "../../../src/secrets/consent.ts"
 import { noPast } from "./no-past.ts"
@@ -11,7 +13,9 @@ const never = () => Effect.die("no test asks a vendor here")
 
 export const noVendors = Layer.mergeAll(
   noPast,
-  Layer.succeed(Consent, { offer: never, look: never, take: never, begin: never, finish: never }),
+  Layer.succeed(Consent, { offer: never, look: never, take: never, begin: never, finish: never, end: never }),
   Layer.succeed(Checks, { test: never, choices: never }),
+  Layer.succeed(Replayer, { check: () => Result.fail([]), preview: never }),
+  Layer.succeed(Replays, { begin: never, find: never, list: never, stop: never, open: never, watch: never }),
   Layer.succeed(Catalog, { connectors: async () => [] }),
 )

@@ -41,7 +41,10 @@ describe("the secrets of a workspace", () => {
   it.live("are for admins of that workspace alone", () =>
     Effect.gen(function* () {
       const { as, vault } = yield* served
-      for (const [name, status] of [["operator", 403], ["stranger", 404]] as const) {
+      for (const [name, status] of [
+        ["operator", 403],
+        ["stranger", 404],
+      ] as const) {
         assert.strictEqual((yield* as(name, "PUT", "acme/secrets/A", { value })).status, status)
         assert.strictEqual((yield* as(name, "GET", "acme/secrets")).status, status)
         assert.strictEqual((yield* as(name, "DELETE", "acme/secrets/A")).status, status)

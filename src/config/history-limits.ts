@@ -1,0 +1,49 @@
+/**
+ * Limits of the history's projection and of asking it; part of `limits`.
+ */
+export const historyLimits = {
+  /** Messages read ahead of it; one holds up to `historyMessageCharacters`. */
+  historyPrefetch: 256,
+  /** Messages are gathered for this long or up to so many bytes, and projected together: how far lists may be behind. */
+  historyGatherMs: 100,
+  historyGatherBytes: 512 * 1024,
+  /** How often a process that does not project looks whether it is to. */
+  historyClaimMs: 500,
+  /** Progress is told of when the projection is more messages behind than this, and how often. */
+  historyTold: 1000,
+  historyTellEveryMs: 5000,
+  /** How long the projection's thread may take to end what it was asked. */
+  historyCloseMs: 5000,
+  /** Names (types, rules, connections) whose keys are remembered while projecting. */
+  historyNamesRemembered: 100_000,
+  /** What SQLite keeps of the file in memory, for each who reads or writes it. */
+  historyCacheKibibytes: 32 * 1024,
+  /** How long it waits for whoever has the file at the moment. */
+  historyBusyMs: 5000,
+  /** Rows that a page of a list looks at, at the most, where no index knows all that was asked: tens of milliseconds. */
+  historyLookedAt: 5000,
+  /** Events of one id that are looked at: ids may be used again. */
+  historySameId: 100,
+  /** What a workspace keeps whose plan does not say; see `auditRetentionDays`. */
+  historyRetentionDays: 30,
+  /** How often what is too old is looked for. */
+  historySweepEveryMs: 10 * 60 * 1000,
+  /** Removed together, at the most: rows, and workspaces and statuses looked at. */
+  historyBiteRows: 200,
+  historyBiteLooks: 2000,
+  /** Events whose payloads are looked at for a page of a search, and how many at once. */
+  searchEvents: 2000,
+  searchReads: 32,
+  /** Records of a page, when nobody says and at the most. */
+  pageRecordsDefault: 50,
+  pageRecords: 200,
+  /** Deliveries of a connection that are counted as its backlog, at the most. */
+  backlogCounted: 10_000,
+  /** Characters of a value in an address' query. */
+  queryValueCharacters: 1000,
+  /** Attempts of a delivery that are read from the log at once. */
+  attemptsRead: 16,
+  /** How far back a text is looked for at the most, and when nobody says. */
+  payloadWindowMs: 7 * 24 * 3600 * 1000,
+  payloadWindowDefaultMs: 24 * 3600 * 1000,
+} as const

@@ -1,0 +1,162 @@
+/**
+ * Replays over HTTP: beginning one, or only looking at what it would do; how they are; stopping one.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type { HttpServerRequest } from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Result from "effect/Result"
+import { allows } from "../accounts/keys.ts"
+import { limits } from "../config/defaults.ts"
+import { Audit } from "../log/audit.ts"
+import { Replays } from "../log/replays.ts"
+import type { Issue, LogUnavailable, Unusable } from "../model/errors.ts"
+import type { WorkspaceId } from "../model/ids.ts"
+import { shownReplay, type ReplayRequest } from "../model/replay.ts"
+import { actorOf } from "./authenticate.ts"
+import { readBody } from "./body.ts"
+import { makeFinder } from "./find-connection.ts"
+import { parseJson } from "./json.ts"
+import { inputProblem, type Problem, problem, problemResponse } from "./problem.ts"
+
+/** Understands what is asked. Given by whoever puts the process together: it is decided and shown where events are routed and sent. */
+export class Replayer extends Context.Service<
+  Replayer,
+  {
+    readonly check: (
+      value: unknown,
+      workspace: WorkspaceId,
+    ) => Result.Result<
+      { readonly request: ReplayRequest; readonly dryRun: boolean; readonly requests: number },
+      ReadonlyArray<Issue>
+    >
+    /** As the contract's `ReplayPreview`. */
+    readonly preview: (
+      request: ReplayRequest,
+      requests: number,
+    ) => Effect.Effect<{ readonly requests: ReadonlyArray<{ readonly event: string }> }, LogUnavailable | Unusable>
+  }
+>()("meshes/Replayer") {}
+
+type Response = HttpServerResponse.HttpServerResponse
+
+interface Params {
+  readonly workspace: WorkspaceId
+  readonly replay: string
+}
+
+const stateNames: ReadonlyArray<string> = ["running", "stopped", "done"]
+
+/** The handlers. They answer every failure themselves. */
+export const makeReplays = Effect.gen(function* () {
+  const { find } = yield* makeFinder
+  const replays = yield* Replays
+  const replayer = yield* Replayer
+  const audit = yield* Audit
+
+  const begin = Effect.fnUntraced(function* (
+    request: HttpServerRequest,
+    { workspace }: { readonly workspace: WorkspaceId },
+  ): Effect.fn.Return<Response> {
+    const found = find(request, "operate", workspace)
+    if (Result.isFailure(found)) return problemResponse(found.failure)
+    const body = yield* readBody(request, limits.replayBodyBytes)
+    if (Result.isFailure(body)) return problemResponse(body.failure)
+    const value = body.success.length === 0 ? Result.succeed({}) : parseJson(body.success)
+    if (Result.isFailure(value)) return problemResponse(problem(400, value.failure))
+    const asked = replayer.check(value.success, workspace)
+    if (Result.isFailure(asked)) return problemResponse(inputProblem(400, asked.failure))
+    const { dryRun, requests, request: replay } = asked.success
+    const { identity } = found.success
+    const actor = actorOf(identity, request)
+    if (!dryRun) return yield* answered(replays.begin(replay, actor), shownReplay, 201, 429)
+    // Requests hold what events hold.
+    const preview = replayer.preview(replay, allows(identity, "payload:read", workspace) ? requests : 0)
+    const told = Effect.tap(preview, (shown) =>
+      Effect.forEach(new Set(shown.requests.map(({ event }) => event)), (event) =>
+        audit.write(actor, { what: "payload.viewed", target: event, workspaces: [workspace] }),
+      ),
+    )
+    return yield* answered(told, (shown) => shown)
+  })
+
+  const list = Effect.fnUntraced(function* (
+    request: HttpServerRequest,
+    { workspace }: { readonly workspace: WorkspaceId },
+  ): Effect.fn.Return<Response> {
+    const found = find(request, "read", workspace)
+    if (Result.isFailure(found)) return problemResponse(found.failure)
+    const query = new URL(request.url, "http://runtime").searchParams
+    const state = query.get("state")
+    if (state !== null && !stateNames.includes(state)) {
+      return problemResponse(problem(400, `state is one of ${stateNames.join(", ")}`))
+    }
+    const limit = Number(query.get("limit") ?? limits.linesListed)
+    if (!Number.isInteger(limit) || limit < 1 || limit > limits.replaysListedMax) {
+      return problemResponse(problem(400, `limit is a whole number from 1 to ${limits.replaysListedMax}`))
+    }
+    const cursor = query.get("cursor")
+    return yield* answered(replays.list(workspace), (all) => {
+      // Ids are in the order of time.
+      const wanted = all.filter(
+        (one) => (state === null || one.state === state) && (cursor === null || one.id < cursor),
+      )
+      const records = wanted.slice(0, limit).map(shownReplay)
+      const next_cursor = wanted.length > limit ? records.at(-1)!.id : null
+      return { count: records.length, limit, next_cursor, records }
+    })
+  })
+
+  const show = Effect.fnUntraced(function* (
+    request: HttpServerRequest,
+    { workspace, replay }: Params,
+  ): Effect.fn.Return<Response> {
+    const found = find(request, "read", workspace)
+    if (Result.isFailure(found)) return problemResponse(found.failure)
+    return yield* answered(replays.find(replay, workspace), (one) => (one === undefined ? notThere : shownReplay(one)))
+  })
+
+  const stop = Effect.fnUntraced(function* (
+    request: HttpServerRequest,
+    { workspace, replay }: Params,
+  ): Effect.fn.Return<Response> {
+    const found = find(request, "operate", workspace)
+    if (Result.isFailure(found)) return problemResponse(found.failure)
+    const stopped = Effect.flatMap(replays.find(replay, workspace), (one) =>
+      one === undefined ? Effect.succeed(undefined) : replays.stop(one, actorOf(found.success.identity, request)),
+    )
+    return yield* answered(stopped, (one) => (one === undefined ? notThere : shownReplay(one)))
+  })
+
+  return { begin, list, show, stop }
+})
+
+const notThere = Symbol("not there")
+
+const answered = <A>(
+  asked: Effect.Effect<A, LogUnavailable | Unusable>,
+  shown: (value: A) => object | typeof notThere,
+  status = 200,
+  unusable: 400 | 429 = 400,
+): Effect.Effect<Response> =>
+  Effect.match(asked, {
+    onSuccess: (value) => {
+      const body = shown(value)
+      return body === notThere
+        ? problemResponse(problem(404, "the workspace has no such replay"))
+        : HttpServerResponse.jsonUnsafe(body, { status })
+    },
+    onFailure: (error) => problemResponse(refusal(error, unusable)),
+  })
+
+const refusal = (error: LogUnavailable | Unusable, unusable: 400 | 429): Problem =>
+  error._tag === "Unusable"
+    ? { ...problem(unusable, error.message), ...(unusable === 429 ? { headers: { "retry-after": "60" } } : {}) }
+    : {
+        status: 503,
+        message:
+          error.stored === "no"
+            ? `the log does not answer now: send it again (${error.reason})`
+            : `the log did not answer, it is not known whether that was done: look at the workspace's replays first (${error.reason})`,
+        headers: { "retry-after": "1" },
+      }

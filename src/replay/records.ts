@@ -1,0 +1,42 @@
+/**
+ * The history's records since a time, those that a router has not yet written included.
+ */
+import * as Effect from "effect/Effect"
+import { recordsIn } from "../history/records.ts"
+import type { Past } from "../log/past.ts"
+import { subjects } from "../log/topology.ts"
+import { Unusable, type LogUnavailable } from "../model/errors.ts"
+import type { HistoryRecord } from "../model/record.ts"
+
+/** `HISTORY` messages read at once: each holds many records, and events are routed and sent between two pages. */
+const pageMessages = 20
+
+/** Clocks of server and runtime differ a little. */
+const clockSlackMs = 5000
+
+/**
+ * @param from milliseconds since 1970; absent: all
+ * @param tooMuch looked at now and then: why it cannot be gone on with, as `Unusable`
+ * @returns when the oldest record was stored that the history still has; 0: nothing was ever forgotten
+ */
+export const forEachRecord = Effect.fnUntraced(function* (
+  past: Past["Service"],
+  from: number | undefined,
+  use: (record: HistoryRecord) => void,
+  tooMuch: () => string | undefined,
+): Effect.fn.Return<number, LogUnavailable | Unusable> {
+  // In this order: what was decided by now is among the routers' records, or in the history up to its end.
+  const routed = yield* past.routed
+  const { last, since } = yield* past.extent("HISTORY")
+  const begin = from === undefined ? 1 : yield* past.since("HISTORY", from - clockSlackMs)
+  for (let next = begin; next <= last;) {
+    const page = yield* past.next("HISTORY", subjects.history(">"), next, pageMessages)
+    if (page.length === 0) break
+    for (const message of page) recordsIn(message).forEach(use)
+    const why = tooMuch()
+    if (why !== undefined) return yield* new Unusable({ message: why })
+    next = page.at(-1)!.seq + 1
+  }
+  for (const { records } of routed) records.forEach(use)
+  return since
+})
