@@ -121,6 +121,36 @@ describe("the HTTP server", () => {
     }),
   )
 
+  it.live("describes every call whole: in words, each parameter too, with examples and problems", () =>
+    Effect.gen(function* () {
+      const server = yield* serve()
+      const spec = (yield* server.send("/openapi.json")).json
+      const lacking: Array<string> = []
+      for (const [path, operations] of Object.entries<any>(spec.paths)) {
+        if (!path.startsWith("/api/")) continue
+        for (const [method, operation] of Object.entries<any>(operations)) {
+          const say = (what: string) => lacking.push(`${method} ${path}: ${what}`)
+          if (operation.summary === undefined) say("no summary")
+          if (operation.security.length === 0) say("asks for no key")
+          for (const { name, description } of operation.parameters ?? []) {
+            if (description === undefined) say(`nothing of ${name}`)
+          }
+          for (const [media, { example }] of Object.entries<any>(operation.requestBody?.content ?? {})) {
+            if (example === undefined) say(`no example of ${media}`)
+          }
+          for (const status of ["401", "403", "500"]) if (!(status in operation.responses)) say(`no ${status}`)
+          for (const [status, { description, content }] of Object.entries<any>(operation.responses)) {
+            if (!description) say(`nothing of ${status}`)
+            const media = content === undefined ? [] : Object.entries<any>(content)
+            if (Number(status) >= 400 && media[0]?.[0] !== "application/problem+json") say(`${status} is no problem`)
+            for (const [, { example }] of media) if (example === undefined) say(`no example of ${status}`)
+          }
+        }
+      }
+      assert.deepStrictEqual(lacking, [])
+    }),
+  )
+
   it.live("answers unknown paths with 404 and unknown methods with 405, as problems", () =>
     Effect.gen(function* () {
       const server = yield* serve()
