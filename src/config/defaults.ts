@@ -150,8 +150,6 @@ export const limits = {
   differenceCharacters: 200,
   /** How often a command that follows a replay looks at it. */
   replayFollowMs: second,
-  /** Replays that a list shows at the most. */
-  replaysListedMax: 500,
   /** The body of a request that begins one. */
   replayBodyBytes: 64 * kibibyte,
   /** Patterns of event types. */
@@ -246,9 +244,6 @@ export const limits = {
   /** How often a replica tells the others when keys were used last, and how long that is remembered. */
   keyUsesEveryMs: 60 * second,
   keyUsesKeptMs: 365 * day,
-  /** Keys of one page of a list, when nobody says, and at the most. */
-  keysListed: 100,
-  keysListedMax: 1000,
   /** How often, at the most, the audit is told that one key is used though it has expired. */
   keyRefusedToldEveryMs: 1 * hour,
   /** What the audit keeps of the name that a caller's program gives itself. */

@@ -130,6 +130,7 @@ const pathParameters: { readonly [name: string]: string } = {
   workspace: "The workspace's id, as in the config.",
   connection: "The connection's name, as in the config.",
   connector: "The connector's id.",
+  replay: "The replay's id.",
   rule: "The rule's name, as in the config.",
   event: "The event's id.",
   list: "The list's id, as the connector's description has it.",

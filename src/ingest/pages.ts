@@ -45,33 +45,38 @@ export const positionPage = <A extends ReadonlyArray<number> = readonly [number,
 /** The parameters of a list that is read by name. */
 export const namePage = { limit: limitReader, cursor: nameReader }
 
-export const listResponse = (
-  limit: number | undefined,
-  next: string | undefined,
-  records: ReadonlyArray<unknown>,
-): HttpServerResponse.HttpServerResponse =>
-  HttpServerResponse.jsonUnsafe({
-    count: records.length,
-    limit: limit ?? limits.pageRecordsDefault,
-    next_cursor: next ?? null,
-    records,
-  })
+/** A page as it is answered. */
+export const listOf = (limit: number | undefined, next: string | undefined, records: ReadonlyArray<unknown>) => ({
+  count: records.length,
+  limit: limit ?? limits.pageRecordsDefault,
+  next_cursor: next ?? null,
+  records,
+})
+
+export const listResponse = (...of: Parameters<typeof listOf>): HttpServerResponse.HttpServerResponse =>
+  HttpServerResponse.jsonUnsafe(listOf(...of))
 
 export interface NamePage {
   readonly limit?: number | undefined
   readonly cursor?: string | undefined
 }
 
-/** The part of a whole list that a page has, by the names of what is in it. */
+/**
+ * The part of a whole list that a page has, by the names of what is in it.
+ *
+ * @param order -1: the last name first, as ids made here are in the order of time
+ */
 export const pageByName = <A>(
   all: Iterable<A>,
   nameOf: (one: A) => string,
   { limit = limits.pageRecordsDefault, cursor }: NamePage,
+  order: 1 | -1 = 1,
 ): { readonly records: ReadonlyArray<A>; readonly next: string | undefined } => {
+  const compare = (a: string, b: string): number => (a === b ? 0 : a < b ? -order : order)
   const behind = [...all]
     .map((one) => ({ one, name: nameOf(one) }))
-    .filter(({ name }) => cursor === undefined || name > cursor)
-    .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+    .filter(({ name }) => cursor === undefined || compare(name, cursor) > 0)
+    .toSorted((a, b) => compare(a.name, b.name))
   const page = behind.slice(0, limit)
   return {
     records: page.map(({ one }) => one),
