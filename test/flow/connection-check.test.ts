@@ -104,7 +104,7 @@ describe("over HTTP", () => {
     const reader = "reader-key-0123456789"
     expect((await ask("POST", `${connection}/chat/test`, reader)).status).toBe(403)
     expect((await ask("GET", `${connection}/chat/lists/channels`, reader)).status).toBe(403)
-    expect((await ask("POST", "workspaces/other/connections/chat/test", reader)).status).toBe(404)
+    expect((await ask("POST", "workspaces/other/connections/chat/test", reader)).status).toBe(403)
   })
 
   test("the connectors are described, to whoever may read", async () => {

@@ -16,8 +16,8 @@ let spec: any
 let theirKey: string
 
 /** Names that the other workspace's things have, and no other's; and as many of what is not there. */
-const names = ["globex", "erpofglobex", "GLOBEX_TOKEN", "crmofglobex"] as const
-const absent = ["nowhere", "erpofnobody", "NOBODYS_TOKEN", "crmofnobody"] as const
+const names = ["globex", "erpofglobex", "GLOBEX_TOKEN", "crmofglobex", "eventofglobex", "ruleofglobex"] as const
+const absent = ["nowhere", "erpofnobody", "NOBODYS_TOKEN", "crmofnobody", "eventofnobody", "ruleofnobody"] as const
 
 beforeAll(async () => {
   nats = await startNats()
@@ -34,7 +34,8 @@ export default defineConfig({ workspaces: {
   acme: { connections: { mine: http({ url: "${receiver.url}", allowPrivateNetwork: true }) } },
   globex: { connections: {
     erpofglobex: http({ url: "${receiver.url}", auth: { type: "bearer", token: secret("GLOBEX_TOKEN") }, allowPrivateNetwork: true }),
-    own: crm({}) } },
+    own: crm({}) },
+    rules: { ruleofglobex: { on: "order.*", actions: [{ connection: "erpofglobex" }] } } },
 } } as any)`,
   })
   spec = await (await fetch(`${runtime.http()}/openapi.json`)).json()
@@ -46,6 +47,9 @@ export default defineConfig({ workspaces: {
     workspaces: ["globex"],
   })
   theirKey = JSON.parse(made.text).id
+  await runtime.publish({ type: "order.paid", workspace: "globex", id: "eventofglobex", payload: {} })
+  const attempts = () => send(adminKey, "GET", "/api/v1/events/eventofglobex/attempts")
+  while ((await attempts()).status !== 200) await new Promise((resolve) => setTimeout(resolve, 50))
 })
 
 afterAll(async () => {
@@ -64,13 +68,16 @@ const send = async (key: string, method: string, path: string, body?: unknown, h
   return { status: response.status, type: response.headers.get("content-type"), text: await response.text() }
 }
 
-/** `[workspace, connection, secret, connector]`, and a key's id. */
-const filledWith = ([workspace, connection, secret, connector]: ReadonlyArray<string>, id: string): Fill => {
+/** `[workspace, connection, secret, connector, event, rule]`, and a key's id. */
+const filledWith = (given: ReadonlyArray<string>, id: string): Fill => {
+  const [workspace, connection, secret, connector, event, rule] = given
   const values: { readonly [name: string]: unknown } = {
     workspace,
     workspaces: [workspace],
     connection,
     connector,
+    event,
+    rule,
     id,
     name: secret,
     list: "lists",
