@@ -1,4 +1,5 @@
 /** The server around the publishing calls: health, metrics, documents, unknown paths, its beginning and its end. */
+import { readFileSync } from "node:fs"
 import { createServer, type AddressInfo } from "node:net"
 import { assert, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Layer, Scope } from "effect"
@@ -148,6 +149,31 @@ describe("the HTTP server", () => {
         }
       }
       assert.deepStrictEqual(lacking, [])
+    }),
+  )
+
+  it.live("has its lists and their filters in docs/reference/http.md, no more and no fewer", () =>
+    Effect.gen(function* () {
+      const server = yield* serve()
+      const { paths } = (yield* server.send("/openapi.json")).json
+      const described = Object.entries<any>(paths).flatMap(([path, { get }]) => {
+        const names: ReadonlyArray<string> = (get?.parameters ?? [])
+          .filter((one: any) => one.in === "query")
+          .map(({ name }: any) => name)
+        if (!names.includes("cursor") || path.startsWith("/api/v1/events/")) return []
+        return [`${path}: ${names.filter((name) => name !== "cursor" && name !== "limit").toSorted()}`]
+      })
+      const text = readFileSync(new URL("../../../docs/reference/http.md", import.meta.url), "utf8")
+      const deliveries = /`GET …\/deliveries` \|[^|]*\|([^|]*)\|/.exec(text)![1]!
+      const documented = [...text.matchAll(/^\| `GET ([^`<]+)` \| `\w+`[^|]* \|([^|]*)\|$/gm)]
+        .map(([, path, filters]) => {
+          const whole = `/api/v1${path!.replace("…", "/workspaces/{workspace}")}`
+          const said = filters!.includes("as deliveries") ? deliveries.replace(/`status`, /, "") : filters!
+          const names = [...said.replace(/\(.*\)/, "").matchAll(/`(\w+)`/g)].map(([, name]) => name)
+          return `${whole}: ${names.toSorted()}`
+        })
+        .filter((line) => !line.startsWith("/api/v1/workspaces/{workspace}:"))
+      assert.sameMembers(documented, described)
     }),
   )
 
