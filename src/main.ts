@@ -18,6 +18,7 @@ import { delivererLayer, Printer } from "./deliver/deliverer.ts"
 import { Exchanges, type Attempt } from "./deliver/exchange.ts"
 import { makeHttpSender } from "./deliver/http.ts"
 import { History } from "./history/history.ts"
+import { Operator } from "./ingest/acts.ts"
 import { Checks } from "./ingest/checks.ts"
 import { Catalog } from "./ingest/integrations.ts"
 import { Replayer } from "./ingest/replays.ts"
@@ -31,17 +32,19 @@ import { ensureTopology } from "./log/ensure.ts"
 import { EventLog } from "./log/event-log.ts"
 import { HistoryLog } from "./log/history-log.ts"
 import { IssuedKeys } from "./log/issued-keys.ts"
+import { Instructions } from "./log/instructions.ts"
 import { LaneLogs } from "./log/lane-log.ts"
 import { Leases } from "./log/leases.ts"
-import { LogReader } from "./log/reader.ts"
 import { Partitions } from "./log/partition.ts"
 import { Past } from "./log/past.ts"
+import { LogReader } from "./log/reader.ts"
 import { Replays } from "./log/replays.ts"
 import { Work } from "./log/work.ts"
 import type { Connection } from "./model/connector.ts"
 import type { Unusable } from "./model/errors.ts"
 import type { Outcome } from "./model/outcome.ts"
 import { Health } from "./observe/health.ts"
+import { instruct, instructEvent } from "./operate/deliveries.ts"
 import { replayLayer } from "./replay/engine.ts"
 import { previewReplay } from "./replay/preview.ts"
 import { checkReplay } from "./replay/request.ts"
@@ -83,7 +86,7 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
       const url = settings.natsUrl ?? (yield* embedded(options)).url
       const generated = settings.adminKey === undefined && options.keys.length === 0 ? generateKey() : undefined
       const stages = Layer.mergeAll(routerLayer, delivererLayer, replayLayer, ingestLayer(settings)).pipe(
-        Layer.provideMerge(Layer.mergeAll(checksLayer, catalogLayer, replayerLayer(options.env))),
+        Layer.provideMerge(Layer.mergeAll(checksLayer, catalogLayer, replayerLayer(options.env), operatorLayer)),
         Layer.provideMerge(Exchanges.layer),
         Layer.provideMerge(credentialsLayer),
         Layer.provideMerge(oauthLayer),
@@ -97,10 +100,11 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
             HistoryLog.layer,
             Audit.layer,
             IssuedKeys.layer,
-            LogReader.layer,
             Partitions.layer,
             Work.layer,
             LaneLogs.layer,
+            Instructions.layer,
+            LogReader.layer,
             Leases.layer,
             ConnectionStates.layer,
             ConnectionSwitch.layer,
@@ -179,6 +183,19 @@ const replayerLayer = (env: NodeJS.ProcessEnv) =>
       })
     }),
   )
+
+/** Where deliveries are, the history knows. */
+const operatorLayer = Layer.effect(
+  Operator,
+  Effect.gen(function* () {
+    const context = yield* Effect.context<LogReader | Instructions | Audit>()
+    return Operator.of({
+      delivery: (kind, workspace, id, actor) => Effect.provideContext(instruct(kind, id, actor, workspace), context),
+      event: (kind, workspace, id, actor, rule) =>
+        Effect.provideContext(instructEvent(kind, id, actor, { workspace, rule }), context),
+    })
+  }),
+)
 
 const catalogLayer = Layer.succeed(Catalog, {
   connectors: async () =>

@@ -13,6 +13,7 @@ import { loadSettings, type LogLevel, type Settings, type SettingsFlags } from "
 import { Audit } from "../log/audit.ts"
 import { Nats } from "../log/connection.ts"
 import { ConnectionSwitch } from "../log/connections.ts"
+import { Instructions } from "../log/instructions.ts"
 import { ensureTopology } from "../log/ensure.ts"
 import { Past } from "../log/past.ts"
 import { LogReader } from "../log/reader.ts"
@@ -67,6 +68,7 @@ export const withLog = <A, E, R>(settings: Settings, use: Effect.Effect<A, E, R>
           LogReader.layer,
           ConnectionSwitch.layer,
           Audit.layer,
+          Instructions.layer,
           Replays.layer.pipe(Layer.provideMerge(Past.layer)),
         ).pipe(Layer.provideMerge(Nats.layer(url, 0))),
       ),

@@ -1,5 +1,5 @@
 /**
- * `meshes deliveries ls | show`: what became of events, from the history in the log.
+ * `meshes deliveries ls | show | retry | cancel`: what became of events, from the history in the log.
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -9,6 +9,7 @@ import * as Flag from "effect/cli/Flag"
 import { limits } from "../config/defaults.ts"
 import { parseDuration } from "../config/duration.ts"
 import { findDelivery, listDeliveries, type DeliveryView } from "../history/read.ts"
+import { cancelDeliveries, retryDeliveries } from "./acts.ts"
 import { logLayer, settingsOf, shared, withLog } from "./context.ts"
 import { AnswerIsNo, bad, note, paint, print, printJson, showTime, showWait, startProgress, table } from "./output.ts"
 import { sinceFlag } from "./tail.ts"
@@ -120,10 +121,11 @@ const show = Command.make(
       if (attempt.response !== undefined) print(`  answer: ${attempt.response}`)
     }
     for (const again of view.revived) print(`\nsent again  ${showTime(again.at)}  by ${again.by}`)
+    if (view.cancelled !== undefined) print(`\ncancelled  ${showTime(view.cancelled.at)}  by ${view.cancelled.by}`)
   }),
 ).pipe(Command.withDescription("Show one delivery with each of its attempts"))
 
 export const deliveries = Command.make("deliveries").pipe(
   Command.withDescription("What became of events"),
-  Command.withSubcommands([ls, show]),
+  Command.withSubcommands([ls, show, retryDeliveries, cancelDeliveries]),
 )

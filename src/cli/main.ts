@@ -17,6 +17,7 @@ import { dead } from "./dead.ts"
 import { deliveries } from "./deliveries.ts"
 import { dev } from "./dev.ts"
 import { doctor } from "./doctor.ts"
+import { events } from "./events.ts"
 import { explain } from "./explain.ts"
 import { init } from "./init.ts"
 import { keys } from "./keys.ts"
@@ -40,6 +41,7 @@ const commands = root.pipe(
     dev,
     publish,
     tail,
+    events,
     deliveries,
     dead,
     replay,

@@ -103,6 +103,8 @@ const linesOf = (record: HistoryRecord): ReadonlyArray<string> => {
     }
     case "delivery.revived":
       return [head(record.at, record.workspace, `${record.delivery} sent again by ${record.by}`)]
+    case "delivery.cancelled":
+      return [head(record.at, record.workspace, `${record.delivery} ${paint.yellow("cancelled")} by ${record.by}`)]
     case "delivery.attempted": {
       const colour = record.state === "delivered" ? paint.green : record.state === "dead" ? paint.red : paint.yellow
       const next = record.next === undefined ? "" : `, next ${showWait(record.next - record.at)}`

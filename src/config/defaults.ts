@@ -199,6 +199,16 @@ export const limits = {
   /** Finished deliveries that a shard remembers, so that a message sent again by the server is not sent to its destination again. */
   recentDeliveries: 4096,
 
+  // ── instructions to lanes ──
+  /** How long whoever asks for a retry or a cancellation waits for the lane's word: longer than a takeover lasts. */
+  instructionWaitMs: 10 * second,
+  /** Deliveries of one event that are retried or cancelled at once. */
+  instructedAtOnce: 32,
+  /** An instruction is remembered for this long at the least: longer than an attempt that was begun before it can last. */
+  instructionKeptMs: 1 * hour,
+  /** How often those that nothing waits for any more are removed. */
+  instructionsForgottenEveryMs: 1 * minute,
+
   // ── order ──
   /** Deliveries of one ordered connection that were read and are not all accounted for. */
   orderedWindow: 1024,

@@ -14,6 +14,7 @@ import { findRule } from "../config/find-rule.ts"
 import type { Plan, RetryPlan } from "../config/plan.ts"
 import { ConnectionStates } from "../log/connections.ts"
 import { NatsElsewhere } from "../log/elsewhere.ts"
+import { Instructions } from "../log/instructions.ts"
 import { LaneLogs } from "../log/lane-log.ts"
 import { Leases, units } from "../log/leases.ts"
 import { shardOf } from "../log/topology.ts"
@@ -47,6 +48,7 @@ export const delivererLayer = Layer.effectDiscard(
     const current = yield* CurrentPlan
     const committer = yield* Committer
     const logs = yield* LaneLogs
+    const instructions = yield* Instructions
     const leases = yield* Leases
     const states = yield* ConnectionStates
     const resolver = yield* SettingsResolver
@@ -75,6 +77,7 @@ export const delivererLayer = Layer.effectDiscard(
           work,
           logs,
           committer,
+          instructions,
           attempt,
           settings: (ref) => gateSettings(current.get(), ref),
           retry: (delivery) => retryOf(current.get(), delivery),

@@ -9,18 +9,29 @@ import type { DeliveryAttempted } from "../model/record.ts"
 import { delayAfter } from "./backoff.ts"
 import { step } from "./step.ts"
 
-/** The delivery as an outcome leaves it, and the record of the attempt. */
-export const finish = (delivery: Delivery, outcome: Outcome, retry: RetryPlan, durationMs: number) => {
+/**
+ * The delivery as an outcome leaves it, and the record of the attempt.
+ *
+ * @param cancelled somebody stopped it while it was being sent: there is no other attempt
+ */
+export const finish = (
+  delivery: Delivery,
+  outcome: Outcome,
+  retry: RetryPlan,
+  durationMs: number,
+  cancelled = false,
+) => {
   // What the connection lacks is nothing that a delivery dies of.
   const attempts = outcome.pause === undefined ? retry.attempts : Number.POSITIVE_INFINITY
   const sending = step({ ...delivery, attempts, last: null }, { type: "SEND" })
-  const next = step(
+  const ended = step(
     sending,
     outcome.kind === "delivered"
       ? { type: "DELIVERED" }
       : { type: "FAILED", kind: outcome.kind, permanent: isPermanent(outcome) },
   )
-  const now = Date.now()
+  const next = cancelled ? step(ended, { type: "CANCEL" }) : ended
+  const now = logTime()
   const due =
     next.state === "retrying" ? logTime() + delayAfter(retry, next.attempt, outcome, Math.random()) : undefined
   const { next: _, ...before } = delivery

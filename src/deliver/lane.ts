@@ -11,6 +11,7 @@
 import { limits } from "../config/defaults.ts"
 import type { Pull, Pulled } from "../log/pull.ts"
 import type { Delivery } from "../model/delivery.ts"
+import type { DeliveryId } from "../model/ids.ts"
 import type { Outcome } from "../model/outcome.ts"
 import type { Gate, GateSettings } from "./gate.ts"
 import { gather, type Form } from "./gather.ts"
@@ -206,6 +207,15 @@ export class Lane {
     this.#usedAt = performance.now()
     this.#gate.end(outcome, alert, calls)
     this.pump()
+  }
+
+  /** What waits here in memory under an id is given up, and goes no further. */
+  drop(id: DeliveryId): ReadonlyArray<Item> {
+    const dropped = [...this.#queue, ...this.#toPark].filter(({ delivery }) => delivery.id === id)
+    if (dropped.length === 0) return dropped
+    this.#queue = this.#queue.filter(({ delivery }) => delivery.id !== id)
+    this.#toPark = this.#toPark.filter(({ delivery }) => delivery.id !== id)
+    return dropped
   }
 
   /** Puts aside what waits, and all that comes until that is drained. */

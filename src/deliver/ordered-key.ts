@@ -5,6 +5,7 @@
 import type { LaneLog, Mark, Ordered } from "../log/lane-log.ts"
 import { logTime } from "../log/log-time.ts"
 import { decodeDelivery, type Delivery } from "../model/delivery.ts"
+import type { DeliveryId } from "../model/ids.ts"
 import type { Attempted } from "./batch.ts"
 import type { Entry } from "./checkpoint.ts"
 import type { Gate } from "./gate.ts"
@@ -31,6 +32,10 @@ export interface OrderedLaneOptions {
     ended: (after: ReadonlyArray<Delivery>, attempted: Pick<Attempted, "call" | "calls">) => void,
     stored: (after: Delivery, index: number) => void,
   ) => void
+  /** It is not to be sent: the next of its key may go. */
+  readonly isCancelled: (delivery: Delivery) => boolean
+  /** It does not wait for its time. */
+  readonly isHurried: (delivery: Delivery) => boolean
   readonly warn: (message: string) => void
 }
 
@@ -67,32 +72,77 @@ export interface Marked {
 export const newKey = (name: string): Key => ({ name, queue: [], listed: false, unsettled: 0 })
 
 /** A marked key has something in the log that may be read now. */
-export const mayRead = ({ marked }: Key): boolean => {
+export const mayRead = ({ marked }: Key, isHurried: OrderedLaneOptions["isHurried"]): boolean => {
   if (marked === undefined || marked.reading) return false
-  return marked.head === undefined ? marked.from <= marked.until : (marked.head.next ?? 0) <= logTime()
+  const { head } = marked
+  return head === undefined ? marked.from <= marked.until : (head.next ?? 0) <= logTime() || isHurried(head)
 }
 
-/** A marked key has nothing left before the lane's own place, and all that it had is accounted for. */
-export const hasCaughtUp = ({ marked, current, unsettled, queue }: Key): boolean =>
-  marked !== undefined &&
-  marked.head === undefined &&
-  !marked.reading &&
-  marked.from > marked.until &&
-  marked.covers.length === 0 &&
-  current === undefined &&
-  unsettled === 0 &&
-  queue.length === 0
+/** Nothing of it waits here, is under way, or is to be accounted for. */
+export const hasNothing = ({ current, unsettled, queue }: Key): boolean =>
+  current === undefined && unsettled === 0 && queue.length === 0
 
-/** A message of the log as something to send; `undefined`, and said, when it is none. */
+/** A marked key has nothing left before the lane's own place, and all that it had is accounted for. */
+export const hasCaughtUp = (key: Key): boolean => {
+  const { marked } = key
+  return (
+    marked !== undefined &&
+    marked.head === undefined &&
+    !marked.reading &&
+    marked.from > marked.until &&
+    marked.covers.length === 0 &&
+    hasNothing(key)
+  )
+}
+
+/** A key as a mark in the log tells of it; `until`: what of it may be done only because the mark covers it. */
+export const markedBy = (mark: Mark, until: number, isCancelled: OrderedLaneOptions["isCancelled"]): Marked => {
+  const { delivery, seq: from } = mark
+  const head = delivery === undefined || isCancelled(delivery) ? {} : { head: delivery }
+  return { ...head, from, until, reading: false, durable: mark, covers: [] }
+}
+
+/** What was read of a marked key waits from now on; gives how many. */
+export const takeRead = (
+  key: Key,
+  marked: Marked,
+  found: ReadonlyArray<Ordered>,
+  options: Pick<OrderedLaneOptions, "form" | "isCancelled" | "warn">,
+): number => {
+  const own = found.filter(({ seq }) => seq <= marked.until)
+  let count = 0
+  for (const one of own) {
+    const item = readOrdered(one, options)
+    if (item !== undefined) {
+      key.queue.push(one.seq === marked.from && marked.head !== undefined ? { ...item, delivery: marked.head } : item)
+      count++
+    }
+    marked.from = one.seq + 1
+  }
+  // Nothing more of it before the lane's own place; a first one that is no longer there was removed by a person.
+  if (own.length === 0) marked.from = Math.max(marked.from, marked.until + 1)
+  if (key.queue.length === 0) delete marked.head
+  return count
+}
+
+/** Takes a delivery out that waits here. Where it was only known by its mark, it is read again, and found to be cancelled. */
+export const takeOut = ({ marked, queue }: Key, id: DeliveryId): Waiting | undefined => {
+  if (marked?.head?.id === id) delete marked.head
+  const at = queue.findIndex(({ delivery }) => delivery.id === id)
+  return at < 0 ? undefined : queue.splice(at, 1)[0]
+}
+
+/** A message of the log as something to send; `undefined`: nothing is to be sent of it, and if it is no delivery, that is said. */
 export const readOrdered = (
   message: Ordered,
-  { form: formOf, warn }: Pick<OrderedLaneOptions, "form" | "warn">,
+  { form: formOf, isCancelled, warn }: Pick<OrderedLaneOptions, "form" | "isCancelled" | "warn">,
 ): OrderedItem | undefined => {
   const decoded = decodeDelivery(message.data)
   if (decoded === undefined) {
     warn(`message ${message.seq} on ${message.subject} is no delivery; it was dropped`)
     return undefined
   }
+  if (isCancelled(decoded.delivery)) return undefined
   const form = formOf(decoded.delivery)
   return { ...decoded, seq: message.seq, since: performance.now(), ...(form === undefined ? {} : { form }) }
 }

@@ -18,13 +18,17 @@ import { limits } from "../config/defaults.ts"
 import type { Mark, Ordered } from "../log/lane-log.ts"
 import type { Delivery } from "../model/delivery.ts"
 import { isOwnType } from "../model/connection-state.ts"
-import { wholeConnection } from "../model/ids.ts"
-import { Checkpoint } from "./checkpoint.ts"
+import { wholeConnection, type DeliveryId } from "../model/ids.ts"
+import { Checkpoint, type Entry } from "./checkpoint.ts"
 import {
   hasCaughtUp,
+  hasNothing,
+  markedBy,
   mayRead,
   newKey,
   readOrdered,
+  takeOut,
+  takeRead,
   type Key,
   type Marked,
   type OrderedLaneOptions,
@@ -99,6 +103,16 @@ export class OrderedLane {
     }
   }
 
+  /** One that waits here is not sent: the next of its key may go. */
+  cancel(id: DeliveryId): void {
+    for (const key of this.#keys.values()) {
+      const item = takeOut(key, id)
+      if (item !== undefined) this.#passOver(item.entry, key)
+      this.#list(key)
+    }
+    this.pump()
+  }
+
   /** The work of a timer: retries that are due, a window that is held up, what is done removed from the log. */
   async tend(): Promise<void> {
     if (this.#phase === "running" && this.#options.gate.shut) return this.#rest()
@@ -133,13 +147,12 @@ export class OrderedLane {
       const until = Math.max(floor, done.at(-1) ?? 0)
       for (const [name, mark] of marks) {
         const key = this.#key(name)
-        const head = mark.delivery === undefined ? {} : { head: mark.delivery }
-        key.marked = { ...head, from: mark.seq, until, reading: false, durable: mark, covers: [] }
+        key.marked = markedBy(mark, until, this.#options.isCancelled)
         this.#marks.add(key)
       }
       this.#phase = "running"
       for (const key of [...this.#marks]) {
-        this.#caughtUp(key)
+        this.#letGo(key)
         this.#list(key)
       }
       this.pump()
@@ -199,51 +212,42 @@ export class OrderedLane {
     const marked = this.#keys.get(message.key)?.marked
     if (marked !== undefined) {
       // Also of one that is passed: what a mark covers is done for the lane, and not yet for its key.
-      marked.until = message.seq
+      // What was done before it was taken over is read again: the mark covers more.
+      marked.until = Math.max(marked.until, message.seq)
       if (marked.durable === undefined) marked.covers.push(entry)
       else entry.done = true
       return this.#list(this.#key(message.key))
     }
     if (passed) return
-    const key = this.#key(message.key)
     const item = readOrdered(message, this.#options)
-    entry.done = item === undefined
-    if (item === undefined) return
-    this.#push(key, { ...item, entry })
+    if (item === undefined) return this.#passOver(entry)
+    const key = this.#key(message.key)
+    key.queue.push({ ...item, entry })
+    this.#waiting++
     if (key.queue.length > limits.orderedKeyQueue && key.name !== wholeConnection) this.#markAhead(key)
     this.#list(key)
   }
 
-  #push(key: Key, item: Waiting): void {
-    key.queue.push(item)
-    this.#waiting++
+  /** Nothing of it is sent. A mark of its key stays where it is: those before it may not be done. */
+  #passOver(entry: Entry | undefined, key?: Key): void {
+    if (key !== undefined) this.#waiting--
+    this.#checkpoint.settle(() => {
+      if (entry !== undefined) entry.done = true
+      if (key !== undefined) this.#letGo(key)
+    })
   }
 
   /** The next of a marked key: its first one alone, then as many as may wait in memory. */
   #readKey(key: Key, marked: Marked): void {
     marked.reading = true
-    const { head } = marked
-    this.#ask(
-      this.#options.log.next(marked.from, head === undefined ? limits.orderedKeyQueue : 1, key.name),
-      (found) => {
-        marked.reading = false
-        if (found === undefined) return
-        for (const one of found) {
-          if (one.seq > marked.until) break
-          const item = readOrdered(one, this.#options)
-          if (item !== undefined)
-            this.#push(key, one.seq === marked.from && head !== undefined ? { ...item, delivery: head } : item)
-          marked.from = one.seq + 1
-        }
-        // Nothing more of it before the lane's own place; a first one that is no longer there was removed by a person.
-        if (key.queue.length === 0) {
-          delete marked.head
-          marked.from = Math.max(marked.from, marked.until + 1)
-          this.#caughtUp(key)
-        }
-        this.#list(key)
-      },
-    )
+    const count = marked.head === undefined ? limits.orderedKeyQueue : 1
+    this.#ask(this.#options.log.next(marked.from, count, key.name), (found) => {
+      marked.reading = false
+      if (found === undefined) return
+      this.#waiting += takeRead(key, marked, found, this.#options)
+      this.#letGo(key)
+      this.#list(key)
+    })
   }
 
   /** Reads, unless everything was forgotten meanwhile; what could not be read (`undefined`) is asked for again by `tend`. */
@@ -258,7 +262,8 @@ export class OrderedLane {
   }
 
   #list(key: Key): void {
-    if (key.current === undefined && (key.queue.length > 0 || mayRead(key))) this.#turns.add(key)
+    if (key.current === undefined && (key.queue.length > 0 || mayRead(key, this.#options.isHurried)))
+      this.#turns.add(key)
   }
 
   #sendReady(): void {
@@ -266,7 +271,7 @@ export class OrderedLane {
       gate: this.#options.gate,
       send: (keys) => this.#begin(keys.map((key) => ({ key, item: key.queue.shift()! }))),
       read: (key) => {
-        if (key.marked !== undefined && mayRead(key)) this.#readKey(key, key.marked)
+        if (key.marked !== undefined && mayRead(key, this.#options.isHurried)) this.#readKey(key, key.marked)
       },
       again: () => this.pump(),
     })
@@ -321,11 +326,10 @@ export class OrderedLane {
   /** A key with more than its share, or too slow, goes by itself. */
   #markAhead(key: Key): void {
     if (key.marked !== undefined) return
-    const { current } = key
-    const first = current ?? key.queue[0]
+    const first = key.current ?? key.queue[0]
     if (first === undefined) return
     const marked = this.#mark(key, key.queue[0]?.seq ?? first.seq + 1)
-    if (current?.entry !== undefined) marked.covers.push(current.entry)
+    if (key.current?.entry !== undefined) marked.covers.push(key.current.entry)
     this.#checkpoint.settle(() => {
       if (key.marked === marked && marked.durable === undefined) this.#setMark(key, marked, { seq: first.seq })
     })
@@ -346,16 +350,16 @@ export class OrderedLane {
     if (marked !== undefined) {
       const mark: Mark = after.state === "retrying" ? { seq: item.seq, delivery: after } : { seq: item.seq + 1 }
       if (marked.durable === undefined || mark.seq >= marked.durable.seq) this.#setMark(key, marked, mark)
-      this.#caughtUp(key)
-    } else if (key.queue.length === 0 && key.current === undefined && key.unsettled === 0) this.#keys.delete(key.name)
+    }
+    this.#letGo(key)
   }
 
-  /** A marked key that has nothing left before the lane's place goes with the lane again. */
-  #caughtUp(key: Key): void {
-    if (!hasCaughtUp(key)) return
-    this.#marks.delete(key)
+  /** A key of which nothing is left here; a marked one goes with the lane again. */
+  #letGo(key: Key): void {
+    const left = key.marked === undefined ? hasNothing(key) : hasCaughtUp(key)
+    if (!left || this.#keys.get(key.name) !== key) return
     this.#keys.delete(key.name)
-    this.#checkpoint.mark(key.name, undefined)
+    if (this.#marks.delete(key)) this.#checkpoint.mark(key.name, undefined)
   }
 
   /** A window that is full behind an attempt that takes long, with most of it done: the others go on without that key. */

@@ -6,6 +6,7 @@
 import * as Effect from "effect/Effect"
 import { limits } from "../config/defaults.ts"
 import type { RetryPlan } from "../config/plan.ts"
+import type { Instructions, Target } from "../log/instructions.ts"
 import type { LaneLogs } from "../log/lane-log.ts"
 import type { Pull, Pulled } from "../log/pull.ts"
 import type { Carried, Work } from "../log/work.ts"
@@ -18,6 +19,7 @@ import type { Committer } from "./commit.ts"
 import { finish } from "./finish.ts"
 import { Gate, type Change, type GateSettings } from "./gate.ts"
 import type { Form } from "./gather.ts"
+import { Instructed } from "./instructed.ts"
 import { Lane, type Item, type Parking } from "./lane.ts"
 import { OrderedLane } from "./ordered-lane.ts"
 
@@ -26,6 +28,7 @@ export interface ShardOptions {
   readonly work: Work["Service"]
   readonly logs: LaneLogs["Service"]
   readonly committer: Committer["Service"]
+  readonly instructions: Instructions["Service"]
   readonly settings: (ref: ConnectionRef) => GateSettings
   readonly retry: (delivery: Delivery) => RetryPlan
   /** The lease holds. */
@@ -60,10 +63,12 @@ export class Shard {
   readonly #held = new Map<number, Item>()
   /** Sequences that were finished last, the oldest first. */
   readonly #recent = new Set<number>()
+  readonly #instructed: Instructed
   /** How many ended since the owner last asked. */
   finished = 0
   #pull: Pull | undefined
   #feed: Pull | undefined
+  #told: Pull | undefined
   #draining = 0
   #sending = 0
   #since = 0
@@ -71,6 +76,9 @@ export class Shard {
 
   constructor(options: ShardOptions) {
     this.#options = options
+    const { instructions, committer, work, log: warn } = options
+    const drop = (target: Target) => this.#drop(target)
+    this.#instructed = new Instructed({ instructions, committer, unschedule: work.unschedule, drop, warn })
   }
 
   get held(): number {
@@ -91,7 +99,9 @@ export class Shard {
       this.#lane(ref, connected).startParked()
       this.#active.add(connected)
     }
-    const { shard, logs, work } = this.#options
+    const { shard, logs, work, instructions } = this.#options
+    // Before anything is sent.
+    this.#told = await instructions.feed(shard, { onGiven: (given) => this.#instructed.take(given), onGone })
     const onNews = (ref: ConnectionRef, seq: number) => {
       if (!this.#running) return
       this.#ordered(ref).notify(seq)
@@ -109,8 +119,10 @@ export class Shard {
     this.#running = false
     this.#pull?.close()
     this.#feed?.close()
+    this.#told?.close()
     this.#pull = undefined
     this.#feed = undefined
+    this.#told = undefined
     for (const { lane, ordered, gate } of this.#connections.values()) {
       gate.stop()
       ordered?.stop()
@@ -143,6 +155,7 @@ export class Shard {
     }
     if (now - this.#lookedAt < limits.sweepEveryMs) return
     this.#lookedAt = now
+    this.#instructed.forget().catch((cause: unknown) => this.#options.log(`forgetting instructions: ${String(cause)}`))
     for (const [name, connected] of this.#connections) this.#letGo(name, connected, now)
   }
 
@@ -170,6 +183,13 @@ export class Shard {
       item.told = now
       item.message.working()
     }
+  }
+
+  /** It was cancelled while it may have waited in memory. */
+  #drop(target: Target): void {
+    const { lane, ordered } = this.#connections.get(connectionName(target)) ?? {}
+    for (const item of lane?.drop(target.delivery) ?? []) this.#end(item)
+    ordered?.cancel(target.delivery)
   }
 
   #connected({ workspace, connection }: ConnectionRef): Connected {
@@ -217,6 +237,8 @@ export class Shard {
       gate: connected.gate,
       concurrency: () => this.#options.settings(ref).concurrency,
       form: this.#options.form,
+      isCancelled: (delivery) => this.#instructed.isCancelled(delivery),
+      isHurried: (delivery) => this.#instructed.isHurried(delivery),
       send: (items, ended, stored) =>
         this.#attempt(items, stored, (after, attempted) => {
           this.finished += items.length
@@ -274,6 +296,11 @@ export class Shard {
       message.ack()
       return release()
     }
+    if (this.#instructed.isCancelled(decoded.delivery)) {
+      message.ack()
+      this.finished++
+      return release()
+    }
     const now = performance.now()
     const form = this.#options.form(decoded.delivery)
     const item: Item = { ...decoded, message, since: now, told: now, release, ...(form === undefined ? {} : { form }) }
@@ -304,13 +331,18 @@ export class Shard {
   ): void {
     const started = performance.now()
     this.#sending += items.length
+    for (const { delivery } of items) this.#instructed.begin(delivery.id)
     this.#options.run(
       Effect.map(this.#options.attempt(items), (attempted) => {
         const durationMs = Math.round(performance.now() - started)
         const finished = items.map(({ delivery, event }, index) => {
           const outcome = attempted.outcomes[index]!
-          const { after, record } = finish(delivery, outcome, this.#options.retry(delivery), durationMs)
-          const acknowledge = () => stored(after, index)
+          const cancelled = this.#instructed.isCancelled(delivery)
+          const { after, record } = finish(delivery, outcome, this.#options.retry(delivery), durationMs, cancelled)
+          const acknowledge = () => {
+            stored(after, index)
+            this.#instructed.end(after)
+          }
           this.#options.committer.add({ carried: carried(after, event), record, acknowledge })
           this.#options.observe(record)
           return after

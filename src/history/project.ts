@@ -11,17 +11,19 @@ import { outcomeKinds } from "../model/outcome.ts"
 import type {
   AuditRecord,
   DeliveryAttempted,
+  DeliveryCancelled,
   DeliveryRevived,
   EventRefused,
   EventRouted,
   EventUnmatched,
   HistoryRecord,
 } from "../model/record.ts"
-import { statuses, statusOfEvent, statusOfState, type Status } from "../model/status.ts"
+import { standingOf } from "../model/standing.ts"
+import { stateOfStatus, statuses, statusOfEvent, statusOfState, type Status } from "../model/status.ts"
 import { counts } from "../model/usage.ts"
 import { makeLatest } from "./latest.ts"
 import { recordsIn } from "./records.ts"
-import { deliveryColumns, eventColumns, type Counts, type DeliveryRow, type EventRow } from "./rows.ts"
+import { deliveryActs, deliveryColumns, eventColumns, type Counts, type DeliveryRow, type EventRow } from "./rows.ts"
 import { installation, tieOf } from "./shape.ts"
 import { makeUsageCounter } from "./usage.ts"
 
@@ -135,6 +137,7 @@ export const makeProjector = (db: DatabaseSync): Projector => {
       http_status: null,
       message: null,
       revived_at: null,
+      cancelled_at: null,
       replay: null,
     }
     deliveries.set(id, { row, stored: stored?.status })
@@ -202,10 +205,11 @@ export const makeProjector = (db: DatabaseSync): Projector => {
     settle(row)
   }
 
-  const revived = (record: DeliveryRevived): void => {
+  const acted = (what: (typeof deliveryActs)[number], record: DeliveryRevived | DeliveryCancelled): void => {
     const row = deliveryOf(record.delivery, record)
-    sql.addRevival.run(row.created, row.tie, record.at, record.by)
-    row.revived_at = Math.max(row.revived_at ?? 0, record.at)
+    sql.addAct.run(row.created, row.tie, record.at, deliveryActs.indexOf(what), record.by)
+    const column = `${what}_at` as const
+    row[column] = Math.max(row[column] ?? 0, record.at)
     settle(row)
   }
 
@@ -215,11 +219,12 @@ export const makeProjector = (db: DatabaseSync): Projector => {
     sql.addAudit.run(at, tie, nameKey(workspace), nameKey(what), nameKey(by), target, ...more)
   }
 
-  /** Decides the status anew. Only what is dead is sent again: see `read.ts`. */
+  /** Decides the status anew. */
   const settle = (row: DeliveryRow): void => {
-    const { last_at, last_status, revived_at } = row
-    const again = last_status === failed && revived_at !== null && revived_at >= last_at!
-    const status = last_status === null || again ? pending : last_status
+    const { last_at, last_status, revived_at, cancelled_at } = row
+    const last = last_at === null ? undefined : { at: last_at, state: stateOfStatus[statuses[last_status!]!] }
+    const told = { last, revived: revived_at ?? undefined, cancelled: cancelled_at ?? undefined }
+    const status = statusKey(statusOfState[standingOf(told)])
     if (status === row.status) return
     if (row.event_seq !== null) {
       const event = eventAt(row.event_at!, row.event_seq)
@@ -256,7 +261,9 @@ export const makeProjector = (db: DatabaseSync): Projector => {
       case "delivery.attempted":
         return attempted(record, seq)
       case "delivery.revived":
-        return revived(record)
+        return acted("revived", record)
+      case "delivery.cancelled":
+        return acted("cancelled", record)
       case "audit":
         return audited(record)
       default:
@@ -335,7 +342,7 @@ const statementsOf = (db: DatabaseSync) => ({
   addDelivery: db.prepare(`INSERT INTO deliveries (${deliveryColumns.join(", ")}) VALUES (${marks(deliveryColumns)})`),
   changeDelivery: db.prepare(`UPDATE deliveries SET ${settings(deliveryColumns)} WHERE created = ? AND tie = ?`),
   addAttempt: db.prepare("INSERT OR IGNORE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
-  addRevival: db.prepare("INSERT OR IGNORE INTO revivals VALUES (?, ?, ?, ?)"),
+  addAct: db.prepare("INSERT OR IGNORE INTO acts VALUES (?, ?, ?, ?, ?)"),
   addFailure: db.prepare("INSERT OR IGNORE INTO rule_failures VALUES (?, ?, ?, ?)"),
   addAudit: db.prepare("INSERT OR IGNORE INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
   advance: db.prepare("UPDATE checkpoint SET seq = ?, time = ?, since = ? WHERE seq = ?"),

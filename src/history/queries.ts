@@ -9,10 +9,10 @@ import type { AuditedAct, AuditRecord } from "../model/record.ts"
 import { statuses, type Status } from "../model/status.ts"
 import { makeOverview, type Overview } from "./overview.ts"
 import type { Checkpoint } from "./project.ts"
-import type { DeliveryRow, EventRow } from "./rows.ts"
+import { deliveryActs, type DeliveryRow, type EventRow } from "./rows.ts"
 import { installation, tieOf } from "./shape.ts"
 import { makeUsageQueries, type UsageQueries } from "./usage.ts"
-import type { AttemptView, DeliveryView, DeliveryWhole, EventView, EventWhole, Page } from "./views.ts"
+import type { ActView, AttemptView, DeliveryView, DeliveryWhole, EventView, EventWhole, Page } from "./views.ts"
 import { walk, type Position, type Walk, type Way } from "./walk.ts"
 
 interface Paged {
@@ -237,7 +237,9 @@ export const makeQueries = (db: DatabaseSync): Queries => {
   const failuresAt = db.prepare("SELECT rule, reason FROM rule_failures WHERE at = ? AND seq = ?")
   const deliveryAt = db.prepare("SELECT * FROM deliveries WHERE created = ? AND tie = ?")
   const attemptsOf = db.prepare("SELECT * FROM attempts WHERE created = ? AND tie = ? ORDER BY at, attempt")
-  const revivalsOf = db.prepare("SELECT at, who FROM revivals WHERE created = ? AND tie = ? ORDER BY at")
+  const actsAt = db.prepare("SELECT at, who FROM acts WHERE created = ? AND tie = ? AND what = ? ORDER BY at")
+  const actsOf = (place: Position, what: (typeof deliveryActs)[number]): ReadonlyArray<ActView> =>
+    actsAt.all(...place, deliveryActs.indexOf(what)).map(({ at, who }) => ({ at: Number(at), by: String(who) }))
   const checkpoint = db.prepare("SELECT log, seq, time, since FROM checkpoint")
 
   return {
@@ -267,7 +269,8 @@ export const makeQueries = (db: DatabaseSync): Queries => {
       return {
         delivery: deliveryView(row),
         attempts: attemptsOf.all(...place).map(attemptView),
-        revivals: revivalsOf.all(...place).map(({ at, who }) => ({ at: Number(at), by: String(who) })),
+        revivals: actsOf(place, "revived"),
+        cancellations: actsOf(place, "cancelled"),
       }
     },
     audit: (filter) => page(auditOf(filter), auditView),

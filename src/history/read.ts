@@ -9,7 +9,8 @@ import { streams } from "../log/topology.ts"
 import type { DeliveryState } from "../model/delivery.ts"
 import type { LogUnavailable } from "../model/errors.ts"
 import { timeOfId } from "../model/ids.ts"
-import type { DeliveryAttempted, DeliveryRevived, HistoryRecord } from "../model/record.ts"
+import type { DeliveryAttempted, DeliveryCancelled, DeliveryRevived, HistoryRecord } from "../model/record.ts"
+import { standingOf } from "../model/standing.ts"
 import { recordsIn } from "./records.ts"
 
 /** A delivery as its records tell it. */
@@ -31,6 +32,8 @@ export interface DeliveryView {
   /** By time. */
   readonly attempts: ReadonlyArray<DeliveryAttempted>
   readonly revived: ReadonlyArray<DeliveryRevived>
+  /** The last time that it was cancelled. */
+  readonly cancelled?: DeliveryCancelled
 }
 
 export interface DeliveryFilter {
@@ -64,10 +67,17 @@ export const listDeliveries = (
     }),
   )
 
-/** One delivery, or `undefined` when the history has no word of it. */
-export const findDelivery = (id: string): Effect.Effect<DeliveryView | undefined, LogUnavailable, LogReader> =>
+/**
+ * One delivery, or `undefined` when the history has no word of it.
+ *
+ * @param since only what was recorded then or later, in milliseconds; default: all of it
+ */
+export const findDelivery = (
+  id: string,
+  since = timeOfId(id) ?? 0,
+): Effect.Effect<DeliveryView | undefined, LogUnavailable, LogReader> =>
   Effect.map(
-    fold((timeOfId(id) ?? 0) - clockSlackMs, (draft) => draft.id === id),
+    fold(since - clockSlackMs, (draft) => draft.id === id),
     ({ drafts }) => (drafts[0] === undefined ? undefined : viewOf(drafts[0])),
   )
 
@@ -83,6 +93,7 @@ interface Draft {
   replay?: string | undefined
   readonly attempts: Map<string, DeliveryAttempted>
   readonly revived: Map<number, DeliveryRevived>
+  cancelled?: DeliveryCancelled
 }
 
 const fits = (draft: Draft, { workspace, connection, event }: DeliveryFilter): boolean =>
@@ -96,7 +107,7 @@ const fold = (since: number, wanted: (draft: Draft) => boolean) =>
     const reader = yield* LogReader
     const drafts = new Map<string, Draft>()
     let more = false
-    const note = (facts: Omit<Draft, "attempts" | "revived">): Draft | undefined => {
+    const note = (facts: Omit<Draft, "attempts" | "revived" | "cancelled">): Draft | undefined => {
       const known = drafts.get(facts.id)
       if (known !== undefined) return known
       const draft: Draft = { ...facts, attempts: new Map(), revived: new Map() }
@@ -116,7 +127,10 @@ const fold = (since: number, wanted: (draft: Draft) => boolean) =>
     return { drafts: [...drafts.values()], more }
   })
 
-const add = (record: HistoryRecord, note: (facts: Omit<Draft, "attempts" | "revived">) => Draft | undefined): void => {
+const add = (
+  record: HistoryRecord,
+  note: (facts: Omit<Draft, "attempts" | "revived" | "cancelled">) => Draft | undefined,
+): void => {
   switch (record.kind) {
     case "event.routed": {
       const { event, type, workspace, replay } = record
@@ -143,6 +157,13 @@ const add = (record: HistoryRecord, note: (facts: Omit<Draft, "attempts" | "revi
       note({ id, event, type: "", workspace, rule: "", action: 0, connection, created })?.revived.set(record.at, record)
       return
     }
+    case "delivery.cancelled": {
+      const { delivery: id, event, workspace, connection } = record
+      const created = timeOfId(id) ?? record.at
+      const draft = note({ id, event, type: "", workspace, rule: "", action: 0, connection, created })
+      if (draft !== undefined && record.at >= (draft.cancelled?.at ?? 0)) draft.cancelled = record
+      return
+    }
     default:
   }
 }
@@ -151,10 +172,8 @@ const viewOf = (draft: Draft): DeliveryView => {
   const attempts = [...draft.attempts.values()].toSorted((a, b) => a.at - b.at)
   const revived = [...draft.revived.values()].toSorted((a, b) => a.at - b.at)
   const last = attempts.at(-1)
-  const sentAgain = revived.at(-1)
-  // Only what is dead is sent again: an attempt that delivered may be recorded before the record of its being sent.
-  const pending = last === undefined || (last.state === "dead" && sentAgain !== undefined && sentAgain.at >= last.at)
-  const { id, event, type, workspace, rule, action, connection, created, replay } = draft
+  const { id, event, type, workspace, rule, action, connection, created, replay, cancelled } = draft
+  const state = standingOf({ last, revived: revived.at(-1)?.at, cancelled: cancelled?.at })
   return {
     id,
     event,
@@ -165,9 +184,10 @@ const viewOf = (draft: Draft): DeliveryView => {
     connection,
     created,
     ...(replay === undefined ? {} : { replay }),
-    state: pending ? "pending" : last.state,
-    ...(pending || last.next === undefined ? {} : { next: last.next }),
+    state,
+    ...(state !== "retrying" || last?.next === undefined ? {} : { next: last.next }),
     attempts,
     revived,
+    ...(cancelled === undefined ? {} : { cancelled }),
   }
 }

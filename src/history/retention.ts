@@ -42,7 +42,7 @@ export const makeRemover = (db: DatabaseSync): Remover => {
   }
   const deliveries = {
     find: find("deliveries", "deliveries_by_status", ["created", "tie"], "AND status = ?"),
-    remove: ["deliveries", "attempts", "revivals"].map((table) => remove(table, ["created", "tie"])),
+    remove: ["deliveries", "attempts", "acts"].map((table) => remove(table, ["created", "tie"])),
   }
   const audit = {
     find: find("audit", "audit_by_workspace", ["at", "tie"], ""),

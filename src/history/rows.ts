@@ -47,9 +47,14 @@ export interface DeliveryRow {
   message: string | null
   /** When it was sent again by hand, the last time. */
   revived_at: number | null
+  /** When somebody stopped it, the last time. */
+  cancelled_at: number | null
   /** The replay that made it. */
   replay: number | null
 }
+
+/** What people do to a delivery; stored by its place in this list. */
+export const deliveryActs = ["revived", "cancelled"] as const
 
 export const eventColumns: ReadonlyArray<keyof EventRow> = [
   ...(["at", "seq", "id", "workspace", "type", "resource", "resource_id", "revision", "reason", "status"] as const),
@@ -59,5 +64,5 @@ export const eventColumns: ReadonlyArray<keyof EventRow> = [
 export const deliveryColumns: ReadonlyArray<keyof DeliveryRow> = [
   ...(["created", "tie", "id", "workspace", "event", "event_at", "event_seq", "type", "rule", "action"] as const),
   ...(["connection", "status", "attempts", "last_at", "last_status", "next", "outcome", "http_status"] as const),
-  ...(["message", "revived_at", "replay"] as const),
+  ...(["message", "revived_at", "cancelled_at", "replay"] as const),
 ]

@@ -65,12 +65,20 @@ export interface AttemptView {
   readonly seq: number
 }
 
+export interface ActView {
+  /** In milliseconds. */
+  readonly at: number
+  readonly by: string
+}
+
 export interface DeliveryWhole {
   readonly delivery: DeliveryView
   /** By time. */
   readonly attempts: ReadonlyArray<AttemptView>
   /** Who sent it again by hand, and when. */
-  readonly revivals: ReadonlyArray<{ readonly at: number; readonly by: string }>
+  readonly revivals: ReadonlyArray<ActView>
+  /** Who stopped it, and when. */
+  readonly cancellations: ReadonlyArray<ActView>
 }
 
 export interface EventWhole {

@@ -3,21 +3,18 @@
  */
 import * as Effect from "effect/Effect"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
-import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import { allows, Keys, type Identity, type Scope } from "../accounts/keys.ts"
 import { CurrentPlan } from "../config/current-plan.ts"
 import { limits } from "../config/defaults.ts"
 import { History } from "../history/history.ts"
 import type { AttemptPosition } from "../history/overview.ts"
-import { Audit } from "../log/audit.ts"
-import { LogReader } from "../log/reader.ts"
-import { subjects } from "../log/topology.ts"
+import { makeActs } from "./acts.ts"
 import { answered } from "./answer.ts"
-import { actorOf, authenticate } from "./authenticate.ts"
+import { authenticate } from "./authenticate.ts"
 import { listResponse, positionCursor, positionPage } from "./pages.ts"
 import { inputProblem, problem } from "./problem.ts"
 import { readQuery, textReader } from "./query.ts"
-import { deliveryRecord, eventAttemptRecord } from "./records.ts"
+import { eventAttemptRecord } from "./records.ts"
 
 interface Target {
   readonly event: string
@@ -31,8 +28,7 @@ export const makeAliases = Effect.gen(function* () {
   const keys = yield* Keys
   const current = yield* CurrentPlan
   const history = yield* History
-  const reader = yield* LogReader
-  const audits = yield* Audit
+  const { retryEvent } = yield* makeActs
 
   const workspaceOf = Effect.fnUntraced(function* (
     identity: Identity,
@@ -70,28 +66,7 @@ export const makeAliases = Effect.gen(function* () {
         const identity = yield* Effect.fromResult(authenticate(keys, request.headers, "operate"))
         const query = yield* Effect.fromResult(readQuery(request.url, { workspace: textReader }))
         const workspace = yield* workspaceOf(identity, "operate", event, query.workspace)
-        const { records } = yield* history.deliveries({ workspace, event, rule, limit: limits.pageRecords })
-        if (records.length === 0) return yield* Effect.fail(notThere)
-        const actor = actorOf(identity, request)
-        yield* audits.write(actor, {
-          what: "deliveries.retried",
-          target: event,
-          detail: `those of rule ${rule}`,
-          workspaces: [workspace],
-        })
-        const revived = yield* Effect.filter(records, ({ connection, id }) =>
-          reader.revive(subjects.dead(workspace, connection, id), actor.by),
-        )
-        if (revived.length === 0) {
-          const statuses = [...new Set(records.map(({ status }) => status))].join(", ")
-          return yield* Effect.fail(
-            problem(409, `there is nothing to send again: the event's deliveries by this rule are ${statuses}`),
-          )
-        }
-        return HttpServerResponse.jsonUnsafe({
-          count: revived.length,
-          records: revived.map((one) => deliveryRecord({ ...one, status: "pending" })),
-        })
+        return yield* retryEvent(request, { workspace, event, rule })
       }),
     )
 

@@ -8,7 +8,8 @@ import * as Schema from "effect/Schema"
 import { limits } from "../config/defaults.ts"
 import { outcomeKinds } from "../model/outcome.ts"
 import { statuses } from "../model/status.ts"
-import { askProblems, listOf, pageQuery, parameter, periodQuery, problemAt, readProblems } from "./api-parts.ts"
+import { retried } from "./api-acts.ts"
+import { askProblems, listOf, pageQuery, parameter, periodQuery, readProblems } from "./api-parts.ts"
 import { time, workspaceParams } from "./api-parts.ts"
 
 const Status = Schema.Literals(statuses).annotate({
@@ -122,6 +123,9 @@ const DeliveryWhole = Schema.Struct({
   sent_again: Schema.Array(Schema.Struct({ at: time, by: Schema.String })).annotate({
     description: "When, and by whom, it was sent again after it had been given up.",
   }),
+  canceled: Schema.Array(Schema.Struct({ at: time, by: Schema.String })).annotate({
+    description: "When, and by whom, it was canceled.",
+  }),
 }).annotate({ identifier: "DeliveryWhole" })
 
 const deadQuery = {
@@ -135,7 +139,6 @@ const deadQuery = {
 }
 
 const root = "/api/v1/workspaces/:workspace"
-const idParams = Schema.Struct({ ...workspaceParams.fields, id: Schema.String })
 
 export class PastApi extends HttpApiGroup.make("past")
   .add(
@@ -157,8 +160,8 @@ export class PastApi extends HttpApiGroup.make("past")
       success: listOf(EventRecord),
       error: readProblems,
     }).annotateMerge(OpenApi.annotations({ summary: "List events", description: "The latest first." })),
-    HttpApiEndpoint.get("event", `${root}/events/:id`, {
-      params: idParams,
+    HttpApiEndpoint.get("event", `${root}/events/:event`, {
+      params: Schema.Struct({ ...workspaceParams.fields, event: Schema.String }),
       success: EventWhole,
       error: readProblems,
     }).annotateMerge(
@@ -170,8 +173,8 @@ export class PastApi extends HttpApiGroup.make("past")
       success: listOf(DeliveryRecord),
       error: readProblems,
     }).annotateMerge(OpenApi.annotations({ summary: "List deliveries", description: "The latest first." })),
-    HttpApiEndpoint.get("delivery", `${root}/deliveries/:id`, {
-      params: idParams,
+    HttpApiEndpoint.get("delivery", `${root}/deliveries/:delivery`, {
+      params: Schema.Struct({ ...workspaceParams.fields, delivery: Schema.String }),
       success: DeliveryWhole,
       error: readProblems,
     }).annotateMerge(
@@ -225,14 +228,12 @@ export class AliasesApi extends HttpApiGroup.make("aliases")
     HttpApiEndpoint.post("retry", "/api/v1/events/:event/rules/:rule/retry", {
       params: ruleParams,
       query: Schema.Struct({ workspace: eventWorkspace }),
-      success: Schema.Struct({ count: Schema.Int, records: Schema.Array(DeliveryRecord) }).annotate({
-        description: "The deliveries that are sent again.",
-      }),
-      error: [...askProblems, problemAt(409, "None of them was given up.")],
+      success: retried,
+      error: askProblems,
     }).annotateMerge(
       OpenApi.annotations({
-        summary: "Send an event's deliveries by a rule again",
-        description: "Those that were given up, with all their attempts before them. Needs the scope `operate`.",
+        summary: "Retry an event's deliveries by a rule",
+        description: "Each as by its own call. Needs the scope `operate`.",
       }),
     ),
   )

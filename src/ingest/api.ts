@@ -12,6 +12,7 @@ import * as Schema from "effect/Schema"
 import { limits } from "../config/defaults.ts"
 import { batchedType, structuredType } from "../model/cloudevents.ts"
 import { eventIdPattern, eventTypePattern, resourcePattern, workspacePattern } from "../model/ids.ts"
+import { ActsApi } from "./api-acts.ts"
 import { ConnectionsApi, IntegrationsApi, OAuthApi, SecretsApi } from "./api-connections.ts"
 import { KeysApi } from "./api-keys.ts"
 import { AliasesApi, PastApi } from "./api-past.ts"
@@ -207,6 +208,7 @@ export class Api extends HttpApi.make("meshes")
   .add(KeysApi)
   .add(AuditApi)
   .add(ReplaysApi)
+  .add(ActsApi)
   .add(HealthApi)
   .annotateMerge(
     OpenApi.annotations({

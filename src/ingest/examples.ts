@@ -130,20 +130,20 @@ const pathParameters: { readonly [name: string]: string } = {
   workspace: "The workspace's id, as in the config.",
   connection: "The connection's name, as in the config.",
   connector: "The connector's id.",
-  replay: "The replay's id.",
   rule: "The rule's name, as in the config.",
-  event: "The event's id.",
   list: "The list's id, as the connector's description has it.",
   name: "Its name.",
-  id: "Its id.",
 }
+
+const describedParameter = ({ in: place, name }: any): string | undefined =>
+  place === "path" ? (pathParameters[name] ?? (name === "id" ? "Its id." : `The ${name}'s id.`)) : undefined
 
 /** Adds what every call has: descriptions of its path's parameters, an example of each parameter, body and answer. */
 export const withExamples = (spec: any): any => {
   for (const [path, operations] of Object.entries<any>(spec.paths)) {
     for (const operation of Object.values<any>(operations)) {
       for (const parameter of operation.parameters ?? []) {
-        parameter.description ??= parameter.schema.description ?? pathParameters[parameter.name]
+        parameter.description ??= parameter.schema.description ?? describedParameter(parameter)
         delete parameter.schema.description
         const inPath = path.split("/").at(-2) ?? ""
         const about = { deliveries: "Delivery", keys: "Key", workspaces: "Workspace" }[inPath] ?? ""

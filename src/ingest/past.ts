@@ -79,7 +79,7 @@ export const makePast = Effect.gen(function* () {
       }),
     )
 
-  const event = (request: HttpServerRequest, { id, ...place }: Place & { readonly id: string }) =>
+  const event = (request: HttpServerRequest, { event: id, ...place }: Place & { readonly event: string }) =>
     answered(
       Effect.gen(function* () {
         const { identity } = yield* asked(request, place, noQuery)
@@ -117,7 +117,7 @@ export const makePast = Effect.gen(function* () {
       ),
     )
 
-  const delivery = (request: HttpServerRequest, { id, ...place }: Place & { readonly id: string }) =>
+  const delivery = (request: HttpServerRequest, { delivery: id, ...place }: Place & { readonly delivery: string }) =>
     answered(
       Effect.gen(function* () {
         const { identity } = yield* asked(request, place, noQuery)

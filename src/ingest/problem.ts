@@ -10,7 +10,7 @@ export const titles = {
   403: "Not allowed",
   404: "Not found",
   405: "Method not allowed",
-  409: "Conflict",
+  409: "Not possible now",
   413: "Too large",
   415: "Unsupported content type",
   422: "Payload does not fit its event type",

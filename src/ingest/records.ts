@@ -3,7 +3,7 @@
  */
 import type { ContactView, EventAttemptView } from "../history/overview.ts"
 import type { Exchange } from "../history/history.ts"
-import type { AttemptView, DeliveryView, DeliveryWhole, EventView } from "../history/views.ts"
+import type { ActView, AttemptView, DeliveryView, DeliveryWhole, EventView } from "../history/views.ts"
 import type { Event } from "../model/event.ts"
 import type { AuditRecord } from "../model/record.ts"
 
@@ -73,7 +73,7 @@ export const eventAttemptRecord = (view: EventAttemptView) => ({
  * @param bodies whether what was sent is shown: it is made of the event's payload
  */
 export const wholeDeliveryRecord = (
-  { delivery, attempts, revivals }: DeliveryWhole,
+  { delivery, attempts, revivals, cancellations }: DeliveryWhole,
   exchanges: ReadonlyArray<Exchange | undefined>,
   bodies: boolean,
 ) => ({
@@ -86,8 +86,11 @@ export const wholeDeliveryRecord = (
       response,
     }
   }),
-  sent_again: revivals.map(({ at, by }) => ({ at: timeText(at), by })),
+  sent_again: revivals.map(actRecord),
+  canceled: cancellations.map(actRecord),
 })
+
+const actRecord = ({ at, by }: ActView) => ({ at: timeText(at), by })
 
 export const auditRecord = ({ at, what, target, by, key, from, agent, detail }: AuditRecord) => ({
   ...{ at: timeText(at), what, target, by },

@@ -26,13 +26,13 @@ import type { Audit } from "../log/audit.ts"
 import type { ConnectionStates, ConnectionSwitch } from "../log/connections.ts"
 import type { EventLog } from "../log/event-log.ts"
 import type { IssuedKeys } from "../log/issued-keys.ts"
-import type { LogReader } from "../log/reader.ts"
 import type { Replays } from "../log/replays.ts"
 import { Unusable } from "../model/errors.ts"
 import type { Health } from "../observe/health.ts"
 import { ownReport, Reporting } from "../observe/report.ts"
 import type { Consent } from "../secrets/consent.ts"
 import type { Vault } from "../secrets/vault.ts"
+import { makeActs, type Operator } from "./acts.ts"
 import { makeAliases } from "./aliases.ts"
 import { Api } from "./api.ts"
 import { makeAudits } from "./audits.ts"
@@ -85,10 +85,10 @@ export const ingestLayer = (options: {
   | Checks
   | Catalog
   | History
-  | LogReader
   | Audit
   | Replays
   | Replayer
+  | Operator
 > =>
   Layer.effect(
     IngestAddress,
@@ -247,6 +247,16 @@ const replays = HttpApiBuilder.group(Api, "replays", (handlers) =>
   ),
 )
 
+const acts = HttpApiBuilder.group(Api, "acts", (handlers) =>
+  Effect.map(makeActs, ({ retryDelivery, cancelDelivery, retryEvent, cancelEvent }) =>
+    handlers
+      .handleRaw("retryDelivery", ({ request, params }) => retryDelivery(request, params))
+      .handleRaw("cancelDelivery", ({ request, params }) => cancelDelivery(request, params))
+      .handleRaw("retryEvent", ({ request, params }) => retryEvent(request, params))
+      .handleRaw("cancelEvent", ({ request, params }) => cancelEvent(request, params)),
+  ),
+)
+
 const integrations = HttpApiBuilder.group(Api, "integrations", (handlers) =>
   Effect.map(makeIntegrations, ({ list, show }) =>
     handlers
@@ -287,8 +297,8 @@ const health = HttpApiBuilder.group(Api, "health", (handlers) =>
 
 const routes = Layer.mergeAll(
   HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(
-    Layer.provide([events, workspaces, past, aliases, connections, oauth, secrets, integrations, replays, keys, audit]),
-    Layer.provide(health),
+    Layer.provide([events, workspaces, past, aliases, connections, oauth, secrets, integrations, replays, acts]),
+    Layer.provide([keys, audit, health]),
   ),
   HttpRouter.use((router) => {
     let page: string | undefined

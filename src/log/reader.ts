@@ -15,6 +15,7 @@ import { LogUnavailable } from "../model/errors.ts"
 import type { DeliveryRevived } from "../model/record.ts"
 import { publishBatch, type Message } from "./batch.ts"
 import { Nats, reasonOf, type NatsShape } from "./connection.ts"
+import { logTime } from "./log-time.ts"
 import { openPull } from "./pull.ts"
 import { streams } from "./topology.ts"
 import { readyMessage, recordsOf } from "./work.ts"
@@ -50,7 +51,11 @@ export class LogReader extends Context.Service<
     readonly extent: (
       stream: "EVENTS" | "DELIVERIES" | "DEAD" | "HISTORY",
     ) => Effect.Effect<{ readonly first: number; readonly last: number; readonly count: number }, LogUnavailable>
-    /** Puts a dead delivery back to work: ready message and history record stored, then the dead letter removed. `false`: it is not there. */
+    /**
+     * Puts a dead delivery back to work: ready message and history record stored, then the dead letter removed. `false`: it is not there.
+     *
+     * @param subject of its letter; a `*` stands for any connection or workspace
+     */
     readonly revive: (subject: string, by: string) => Effect.Effect<boolean, LogUnavailable>
   }
 >()("meshes/LogReader") {
@@ -156,7 +161,7 @@ const startOf = (options: Parameters<LogReader["Service"]["scan"]>[1]) => {
  * operators at once) makes one.
  */
 const revive = async (nats: NatsShape, subject: string, by: string): Promise<boolean> => {
-  const letter = await nats.jsm.direct.getMessage(streams.dead, { last_by_subj: subject })
+  const letter = await nats.jsm.streams.getMessage(streams.dead, { last_by_subj: subject })
   const decoded = letter === null ? undefined : decodeDelivery(letter.data)
   if (letter === null || decoded === undefined) return false
   // It has lost its place in the order when it died, and gave way to those behind it.
@@ -164,7 +169,7 @@ const revive = async (nats: NatsShape, subject: string, by: string): Promise<boo
   const delivery: Delivery = { ...before, state: "pending", attempt: 0, manual: (before.manual ?? 0) + 1 }
   const { workspace, connection } = delivery
   // Before it is sent: its first attempt comes after this.
-  const at = Date.now()
+  const at = logTime()
   await store(nats, {
     ...readyMessage(delivery, decoded.event),
     headers: `Nats-Msg-Id: revive.${letter.seq}\r\n`,

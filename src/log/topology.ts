@@ -37,6 +37,9 @@ export const subjects = {
   /** A retry that waits for its time. */
   due: (shard: number, workspace: WorkspaceId, connection: string, delivery: DeliveryId) =>
     `due.${shard}.${workspace}.${connection}.${delivery}`,
+  /** What a person wants of a delivery, beside its retry; `*` stands for any. */
+  instruction: (shard: number, workspace: string, connection: string, delivery: string) =>
+    `due.${shard}.${workspace}.${connection}.${delivery}.instruction`,
   /** Ready work that its lane could not take. */
   parked: (shard: number, workspace: WorkspaceId, connection: string) => `parked.${shard}.${workspace}.${connection}`,
   /** A delivery that keeps its order: it stays where it was stored until it is done. `key` is a `keyToken`, or `>` for all. */

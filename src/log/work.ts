@@ -79,7 +79,7 @@ export class Work extends Context.Service<
     /** Removes a shard's finished deliveries from the log. */
     readonly sweep: (shard: number) => Effect.Effect<void, LogUnavailable>
     /** Takes back a scheduled retry of a delivery that has meanwhile ended. */
-    readonly unschedule: (delivery: Delivery) => Promise<void>
+    readonly unschedule: (delivery: Pick<Delivery, "workspace" | "connection" | "id">) => Promise<void>
     /** `true` when the shard has ready work that nobody holds. */
     readonly waiting: (shard: number) => Effect.Effect<boolean, LogUnavailable>
     /** The envelope of a large event, by its sequence. */

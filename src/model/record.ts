@@ -87,7 +87,7 @@ export interface DeliveryAttempted {
   readonly replay?: string
 }
 
-/** A person sent a delivery again under its own id: one that was dead, or any by a replay. */
+/** A person sent a delivery again under its own id: one that was dead, one that waited for its next attempt, or any by a replay. */
 export interface DeliveryRevived {
   readonly kind: "delivery.revived"
   readonly at: number
@@ -97,6 +97,18 @@ export interface DeliveryRevived {
   readonly connection: string
   readonly by: string
   readonly replay?: string
+}
+
+/** A person stopped a delivery that waited. */
+export interface DeliveryCancelled {
+  readonly kind: "delivery.cancelled"
+  /** When it was asked for. */
+  readonly at: number
+  readonly delivery: DeliveryId
+  readonly event: EventId
+  readonly workspace: WorkspaceId
+  readonly connection: string
+  readonly by: string
 }
 
 /** A connection's circuit changed its state. */
@@ -167,5 +179,6 @@ export type HistoryRecord =
   | RuleFailed
   | DeliveryAttempted
   | DeliveryRevived
+  | DeliveryCancelled
   | ConnectionRecord
   | AuditRecord

@@ -26,6 +26,15 @@ export const statusOfState: { readonly [S in DeliveryState]: Status } = {
   cancelled: "canceled",
 }
 
+export const stateOfStatus: { readonly [S in Status]: DeliveryState } = {
+  pending: "pending",
+  processing: "sending",
+  retrying: "retrying",
+  completed: "delivered",
+  failed: "dead",
+  canceled: "cancelled",
+}
+
 /** A status by any of its names. */
 export const statusNamed = (name: string): Status | undefined =>
   statuses.find((status) => status === name) ??

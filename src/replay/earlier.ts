@@ -5,9 +5,11 @@
 import * as Effect from "effect/Effect"
 import { limits } from "../config/defaults.ts"
 import type { Past } from "../log/past.ts"
+import type { DeliveryState } from "../model/delivery.ts"
 import type { LogUnavailable, Unusable } from "../model/errors.ts"
 import { makeDeliveryId, timeOfId, type DeliveryId } from "../model/ids.ts"
 import type { HistoryRecord } from "../model/record.ts"
+import { standingOf } from "../model/standing.ts"
 import type { EarlierState, ReplayFilter } from "../model/replay.ts"
 import { forEachRecord } from "./records.ts"
 
@@ -38,9 +40,10 @@ export const readEarlier = Effect.fnUntraced(function* (
 interface Entry {
   /** When it came to its state, in milliseconds. */
   at: number
-  state: EarlierState
-  /** When it was last sent again. */
+  state: DeliveryState
+  /** When it was last sent again, and last cancelled. */
   revived?: number
+  cancelled?: number
 }
 
 /** Records come in any order: an attempt's may be stored before the decision's. */
@@ -79,11 +82,13 @@ class Ledger {
         if (connection !== undefined && record.connection !== connection) return
         // The id of a replay's delivery does not say when its event was stored.
         if (record.replay === undefined && !this.#within(timeOfId(record.delivery) ?? record.at)) return
-        return this.#come(record.delivery, record.at, record.state as EarlierState)
-      case "delivery.revived": {
+        return this.#come(record.delivery, record.at, record.state)
+      case "delivery.revived":
+      case "delivery.cancelled": {
         if (connection !== undefined && record.connection !== connection) return
         const entry = this.#entries.get(record.delivery) ?? { at: 0, state: "pending" }
-        entry.revived = Math.max(entry.revived ?? 0, record.at)
+        const what = record.kind === "delivery.revived" ? "revived" : "cancelled"
+        entry[what] = Math.max(entry[what] ?? 0, record.at)
         this.#entries.set(record.delivery, entry)
         return
       }
@@ -94,18 +99,18 @@ class Ledger {
   /** Of several deliveries of the same, the one that moved last counts. */
   settle(): void {
     for (const [repeat, original] of this.#repeats) {
-      const { at, state } = { at: this.#entries.get(repeat)!.at, state: this.stateOf(repeat) }
-      this.#come(original, at, state)
+      const { at, cancelled = 0 } = this.#entries.get(repeat)!
+      this.#come(original, Math.max(at, cancelled), this.stateOf(repeat) as DeliveryState)
     }
   }
 
   stateOf(delivery: DeliveryId): EarlierState {
     const entry = this.#entries.get(delivery)
     if (entry === undefined) return "none"
-    return entry.state === "dead" && (entry.revived ?? 0) >= entry.at ? "pending" : entry.state
+    return standingOf({ last: entry, revived: entry.revived, cancelled: entry.cancelled }) as EarlierState
   }
 
-  #come(delivery: DeliveryId, at: number, state: EarlierState): void {
+  #come(delivery: DeliveryId, at: number, state: DeliveryState): void {
     const entry = this.#entries.get(delivery)
     if (entry === undefined) this.#entries.set(delivery, { at, state })
     else if (at >= entry.at && !(at === entry.at && state === "pending")) Object.assign(entry, { at, state })

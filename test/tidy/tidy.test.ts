@@ -42,6 +42,7 @@ const allowed: { readonly [folder: string]: ReadonlyArray<string> } = {
   route: ["config", "model", "observe", "log", "transform"],
   deliver: ["config", "model", "observe", "log", "secrets", "transform"],
   explain: ["config", "model", "transform", "route", "deliver"],
+  operate: ["config", "model", "observe", "log", "history", "replay"],
   replay: ["config", "model", "observe", "log", "transform", "route", "deliver", "history"],
 }
 

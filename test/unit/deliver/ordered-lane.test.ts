@@ -9,7 +9,7 @@ import type { OrderedItem } from "../../../src/deliver/ordered-key.ts"
 import { OrderedLane } from "../../../src/deliver/ordered-lane.ts"
 import type { LaneLog, Mark, Ordered } from "../../../src/log/lane-log.ts"
 import { encodeDelivery, type Delivery } from "../../../src/model/delivery.ts"
-import { wholeConnection } from "../../../src/model/ids.ts"
+import { wholeConnection, type DeliveryId } from "../../../src/model/ids.ts"
 import type { Outcome } from "../../../src/model/outcome.ts"
 import { makeRandom, seedOf } from "../../support/random.ts"
 import { deliveryOf } from "./held.ts"
@@ -31,6 +31,8 @@ const makeLog = () => {
   let checkpoint: { floor: number; done: ReadonlyArray<number> } = { floor: 0, done: [] }
   let version = 0
   const log = {
+    /** Deliveries that are not to be sent. */
+    cancelled: new Set<DeliveryId>(),
     messages,
     marks,
     reads: 0,
@@ -110,8 +112,11 @@ const makeLane = (log: ReturnType<typeof makeLog>, concurrency: number, onSend: 
     gate,
     concurrency: () => concurrency,
     form: () => undefined,
+    isCancelled: ({ id }) => log.cancelled.has(id),
+    isHurried: () => false,
     send: (items, ended, stored) => {
       const item = items[0]!
+      assert.isFalse(log.cancelled.has(item.delivery.id), "a cancelled one is not sent")
       let open = true
       let ending = item.delivery
       onSend({
@@ -140,7 +145,7 @@ const makeLane = (log: ReturnType<typeof makeLog>, concurrency: number, onSend: 
 const settle = () => vi.advanceTimersByTimeAsync(0)
 
 describe("an ordered lane", () => {
-  it("loses nothing and keeps the order of each key, whatever fails, dies, crashes or is taken over", async () => {
+  it("loses nothing and keeps the order of each key, whatever fails, dies, is cancelled, crashes or is taken over", async () => {
     const random = makeRandom(seed)
     for (let round = 0; round < rounds; round++) {
       const log = makeLog()
@@ -171,12 +176,16 @@ describe("an ordered lane", () => {
         const number = one.item.seq
         const key = published.get(number)!
         const dice = random()
-        if (dice < 0.25 && !finishing && one.item.delivery.attempt < 5) {
+        if (log.cancelled.has(one.item.delivery.id)) {
+          over.set(number, 1)
+          one.end("cancelled")
+        } else if (dice < 0.25 && !finishing && one.item.delivery.attempt < 5) {
           one.end("retrying", Date.now() + Math.floor(random() * 900))
         } else {
           const before = ended.get(key) ?? 0
           for (const [other, its] of published) {
-            if (its === key && other < number) assert.isTrue(over.has(other), `${other} was to come before ${number}`)
+            if (its !== key || other >= number || log.cancelled.has(deliveryOf(other).id)) continue
+            assert.isTrue(over.has(other), `${other} was to come before ${number}`)
           }
           ended.set(key, Math.max(before, number))
           over.set(number, (over.get(number) ?? 0) + 1)
@@ -184,11 +193,28 @@ describe("an ordered lane", () => {
         }
         unstored.push(one)
       }
+      /** One that is under way ends first; all others go no further. */
+      const cancel = () => {
+        const waiting = [...published.keys()].filter((one) => !over.has(one))
+        const number = waiting[Math.floor(random() ** 3 * waiting.length)]
+        if (number === undefined) return
+        log.cancelled.add(deliveryOf(number).id)
+        if (!flying.some(({ item }) => item.seq === number)) cancelled(number)
+      }
+      const store = (one: Flying) => {
+        one.store()
+        if (log.cancelled.has(one.item.delivery.id)) owner.lane.cancel(one.item.delivery.id)
+      }
+      const cancelled = (number: number) => {
+        over.set(number, 1)
+        owner.lane.cancel(deliveryOf(number).id)
+      }
       const step = async () => {
         const dice = random()
         if (dice < 0.1) publish()
+        else if (dice < 0.2) cancel()
         else if (dice < 0.6) endOne()
-        else if (dice < 0.9) for (const one of unstored.splice(0, 1 + Math.floor(random() * 5))) one.store()
+        else if (dice < 0.9) for (const one of unstored.splice(0, 1 + Math.floor(random() * 5))) store(one)
         else if (dice < 0.915) {
           // A crash, or an owner that does not know yet that it is none: what it holds and stores late counts for nothing.
           const zombie = owner.lane
@@ -198,6 +224,9 @@ describe("an ordered lane", () => {
           owner = makeLane(log, 1 + Math.floor(random() * 6), (one) => flying.push(one))
           owner.lane.notify(seq)
           zombie.stop()
+          for (const number of published.keys()) {
+            if (log.cancelled.has(deliveryOf(number).id) && !over.has(number)) cancelled(number)
+          }
         } else if (dice < 0.92) {
           log.away = !log.away
         } else await vi.advanceTimersByTimeAsync(random() * 300)
@@ -210,7 +239,7 @@ describe("an ordered lane", () => {
       finishing = true
       for (let i = 0; i < 20_000 && over.size < published.size; i++) {
         endOne()
-        for (const one of unstored.splice(0)) one.store()
+        for (const one of unstored.splice(0)) store(one)
         await vi.advanceTimersByTimeAsync(50)
         await owner.lane.tend()
       }
@@ -220,11 +249,11 @@ describe("an ordered lane", () => {
         `round ${round}: all ended`,
       )
       while (flying.length > 0) endOne()
-      for (const one of unstored.splice(0)) one.store()
+      for (const one of unstored.splice(0)) store(one)
       // Quiet for long enough: not a trace is left.
       for (let i = 0; i < 200; i++) {
         while (flying.length > 0) endOne()
-        for (const one of unstored.splice(0)) one.store()
+        for (const one of unstored.splice(0)) store(one)
         await vi.advanceTimersByTimeAsync(limits.orderedClearMs / 20)
         await owner.lane.tend()
       }

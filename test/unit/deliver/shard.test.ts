@@ -7,6 +7,7 @@ import { connectionDefaults, limits } from "../../../src/config/defaults.ts"
 import type { Finished } from "../../../src/deliver/commit.ts"
 import { Shard } from "../../../src/deliver/shard.ts"
 import type { Pulled } from "../../../src/log/pull.ts"
+import type { Instructions } from "../../../src/log/instructions.ts"
 import type { LaneLogs } from "../../../src/log/lane-log.ts"
 import type { Work } from "../../../src/log/work.ts"
 import type { Delivery } from "../../../src/model/delivery.ts"
@@ -42,6 +43,9 @@ const makeShard = async (attempt?: (delivery: Delivery) => Effect.Effect<Outcome
   const shard = new Shard({
     shard: 0,
     work,
+    instructions: {
+      feed: async () => ({ done: () => {}, heardAt: () => 0, close: () => {} }),
+    } as unknown as Instructions["Service"],
     committer: { add: (one) => void finished.push(one), drain: async () => {} },
     logs: {
       feed: async () => ({ done: () => {}, heardAt: () => 0, close: () => {} }),

@@ -16,6 +16,7 @@ import { openToProject, openToRead } from "../../../src/history/shape.ts"
 import type { DeliveryView, EventView } from "../../../src/history/views.ts"
 import type { Position } from "../../../src/history/walk.ts"
 import { LogReader } from "../../../src/log/reader.ts"
+import { makeDeliveryId } from "../../../src/model/ids.ts"
 import type { EventRouted, HistoryRecord } from "../../../src/model/record.ts"
 import { statusOfEvent, statusOfState, statuses, type Status } from "../../../src/model/status.ts"
 import { madePast } from "../../support/past.ts"
@@ -314,5 +315,38 @@ test("what was refused or could not be judged is shown with the reason; an event
   expect(queries.events({ workspace: "acme", limit: 9, statuses: ["failed"] }).records).toMatchObject([
     { type: "x", seq: 2, reason: "the body is not JSON" },
   ])
+  db.close()
+})
+
+test("a delivery that somebody stopped is canceled, until it is sent again", () => {
+  const { db } = openToProject(file, "log")
+  const projector = makeProjector(db)
+  const queries = makeQueries(db)
+  const id = makeDeliveryId("evt_a", 1, now, "all", 0)
+  const facts = { event: "evt_a", workspace: "acme", connection: "erp" }
+  const routed: HistoryRecord = {
+    kind: "event.routed",
+    ...{ at: now, event: "evt_a", seq: 1, type: "lead.created", workspace: "acme", revision: "r" },
+    deliveries: [{ id, rule: "all", action: 0, connection: "erp" }],
+  }
+  const acts: ReadonlyArray<readonly [HistoryRecord, Status]> = [
+    [{ kind: "delivery.cancelled", at: now + 1, delivery: id, ...facts, by: "key:ops" }, "canceled"],
+    [routed, "canceled"],
+    [{ kind: "delivery.revived", at: now + 2, delivery: id, ...facts, by: "cli:ada" }, "pending"],
+    [{ kind: "delivery.cancelled", at: now + 3, delivery: id, ...facts, by: "key:ops" }, "canceled"],
+  ]
+  for (const [i, [record, status]] of acts.entries()) {
+    projector.project([{ seq: i + 1, time: now, data: Buffer.from(JSON.stringify([record])) }])
+    // Not shown before it is known what it is.
+    if (i === 0) expect(queries.deliveries({ workspace: "acme", limit: 9 }).records).toEqual([])
+    else expect(queries.event("acme", "evt_a")).toMatchObject({ event: { status }, deliveries: [{ id, status }] })
+  }
+  expect(queries.delivery("acme", id)).toMatchObject({
+    revivals: [{ at: now + 2, by: "cli:ada" }],
+    cancellations: [
+      { at: now + 1, by: "key:ops" },
+      { at: now + 3, by: "key:ops" },
+    ],
+  })
   db.close()
 })

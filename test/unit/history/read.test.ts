@@ -84,6 +84,14 @@ test("a delivery that was delivered stays so, whenever the record of its being s
   )
 })
 
+test("a delivery that was cancelled stays so, whatever is recorded of it late; one that was delivered was not cancelled", async () => {
+  const cancelled = (at: number) => ({ ...revived(at), kind: "delivery.cancelled" })
+  expect(await stateAfter(routed, cancelled(300))).toBe("cancelled")
+  expect(await stateAfter(routed, cancelled(300), attempted(1, 310, "retrying"))).toBe("cancelled")
+  expect(await stateAfter(routed, attempted(1, 310, "delivered"), cancelled(300))).toBe("delivered")
+  expect(await stateAfter(routed, cancelled(300), revived(400))).toBe("pending")
+})
+
 test("a record that was written twice counts once", async () => {
   const { deliveries } = await withRecords(
     [routed, routed, attempted(1, 200, "delivered"), attempted(1, 200, "delivered")],

@@ -1,10 +1,9 @@
 /**
  * A history in which nothing ever happened, for servers whose tests ask for something else.
  */
-import { Effect, Layer, Stream } from "effect"
+import { Effect, Layer } from "effect"
 import { History } from "../../../src/history/history.ts"
 import { Audit } from "../../../src/log/audit.ts"
-import { LogReader } from "../../../src/log/reader.ts"
 
 const nothing = () => Effect.succeed({ records: [] })
 const none = () => Effect.succeed(undefined)
@@ -27,10 +26,4 @@ export const noPast = Layer.mergeAll(
     progress: Effect.succeed({ behind: 0, upTo: 0, since: 0 }),
   }),
   Layer.succeed(Audit, { write: () => Effect.void }),
-  Layer.succeed(LogReader, {
-    scan: () => Stream.empty,
-    last: none,
-    extent: () => Effect.succeed({ first: 1, last: 0, count: 0 }),
-    revive: () => Effect.succeed(false),
-  }),
 )

@@ -2,6 +2,7 @@
  * For servers whose tests ask no vendor for anything, nor what happened, and replay nothing.
  */
 import { Effect, Layer, Result } from "effect"
+import { Operator } from "../../../src/ingest/acts.ts"
 import { Checks } from "../../../src/ingest/checks.ts"
 import { Replayer } from "../../../src/ingest/replays.ts"
 import { Replays } from "../../../src/log/replays.ts"
@@ -15,6 +16,7 @@ export const noVendors = Layer.mergeAll(
   noPast,
   Layer.succeed(Consent, { offer: never, look: never, take: never, begin: never, finish: never, end: never }),
   Layer.succeed(Checks, { test: never, choices: never }),
+  Layer.succeed(Operator, { delivery: never, event: never }),
   Layer.succeed(Replayer, { check: () => Result.fail([]), preview: never }),
   Layer.succeed(Replays, { begin: never, find: never, list: never, stop: never, open: never, watch: never }),
   Layer.succeed(Catalog, { connectors: async () => [] }),

@@ -1,0 +1,72 @@
+/**
+ * `meshes deliveries retry | cancel` and `meshes events retry | cancel`: what is not over is sent now, or not at all.
+ */
+import * as Effect from "effect/Effect"
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import type { Answer, Instruction } from "../model/instruction.ts"
+import { instruct, instructEvent } from "../operate/deliveries.ts"
+import { logLayer, settingsOf, shared, withLog } from "./context.ts"
+import { AnswerIsNo, bad, good, note, printJson } from "./output.ts"
+import { whoseCommand } from "./who.ts"
+
+type Kind = Instruction["kind"]
+
+const show = Effect.fnUntraced(function* (answers: ReadonlyArray<Answer>, missing: ReadonlyArray<string>) {
+  const { json } = yield* shared
+  if (json) printJson({ count: answers.length, records: answers, missing })
+  else {
+    for (const { delivery, result, message } of answers)
+      (result === "done" ? good : result === "refused" ? bad : note)(`${delivery}: ${message}`)
+  }
+  for (const id of missing) bad(`the history knows nothing of ${id}`)
+  if (missing.length > 0 || answers.some(({ result }) => result === "refused")) return yield* new AnswerIsNo()
+})
+
+const begin = Effect.gen(function* () {
+  const { config, json } = yield* shared
+  const settings = yield* settingsOf({ config })
+  return { settings, log: logLayer(settings.logLevel, json) }
+})
+
+const ofDeliveries = (kind: Kind, description: string) =>
+  Command.make(
+    kind,
+    {
+      deliveries: Argument.String("delivery").pipe(
+        Argument.withDescription("Deliveries by id: dlv_…"),
+        Argument.variadic({ min: 1 }),
+      ),
+    },
+    Effect.fn(function* ({ deliveries }) {
+      const { settings, log } = yield* begin
+      const all = Effect.forEach(deliveries, (id) => instruct(kind, id, whoseCommand()))
+      const found = yield* withLog(settings, all).pipe(Effect.provide(log))
+      yield* show(
+        found.filter((one) => one !== undefined),
+        deliveries.filter((_, i) => found[i] === undefined),
+      )
+    }),
+  ).pipe(Command.withDescription(description))
+
+const ofEvent = (kind: Kind, description: string) =>
+  Command.make(
+    kind,
+    { event: Argument.String("event").pipe(Argument.withDescription("The event's id")) },
+    Effect.fn(function* ({ event }) {
+      const { settings, log } = yield* begin
+      const answers = yield* withLog(settings, instructEvent(kind, event, whoseCommand(), {})).pipe(Effect.provide(log))
+      yield* show(answers, answers.length === 0 ? [event] : [])
+    }),
+  ).pipe(Command.withDescription(description))
+
+export const retryDeliveries = ofDeliveries(
+  "retry",
+  "Send deliveries now that were given up, or that wait for their next attempt",
+)
+export const cancelDeliveries = ofDeliveries("cancel", "Stop deliveries, wherever they wait")
+export const retryEvent = ofEvent(
+  "retry",
+  "Send an event's deliveries now that were given up, or wait for their next attempt",
+)
+export const cancelEvent = ofEvent("cancel", "Stop an event's deliveries, wherever they wait")

@@ -1,0 +1,111 @@
+/**
+ * Retrying and cancelling over HTTP: one delivery, or all deliveries of an event.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type { HttpServerRequest } from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Result from "effect/Result"
+import type { LogUnavailable } from "../model/errors.ts"
+import type { DeliveryId, EventId, WorkspaceId } from "../model/ids.ts"
+import type { Answer, Instruction } from "../model/instruction.ts"
+import type { Actor } from "../model/record.ts"
+import { statusOfState } from "../model/status.ts"
+import { actorOf } from "./authenticate.ts"
+import { makeFinder } from "./find-connection.ts"
+import { problem, problemResponse } from "./problem.ts"
+
+/** Does it. Given by whoever puts the process together: where a delivery is, the history knows. */
+export class Operator extends Context.Service<
+  Operator,
+  {
+    /** `undefined`: the workspace has no such delivery. */
+    readonly delivery: (
+      kind: Instruction["kind"],
+      workspace: WorkspaceId,
+      id: DeliveryId,
+      actor: Actor,
+    ) => Effect.Effect<Answer | undefined, LogUnavailable>
+    /** Of all its deliveries, or those of one rule; none: the workspace has no such event, or nothing was made of it. */
+    readonly event: (
+      kind: Instruction["kind"],
+      workspace: WorkspaceId,
+      id: EventId,
+      actor: Actor,
+      rule?: string,
+    ) => Effect.Effect<ReadonlyArray<Answer>, LogUnavailable>
+  }
+>()("meshes/Operator") {}
+
+type Response = HttpServerResponse.HttpServerResponse
+
+interface EventParams {
+  readonly workspace: WorkspaceId
+  readonly event: EventId
+  readonly rule?: string
+}
+
+/** The handlers. They answer every failure themselves. */
+export const makeActs = Effect.gen(function* () {
+  const { find } = yield* makeFinder
+  const operator = yield* Operator
+
+  const delivery =
+    (kind: Instruction["kind"]) =>
+    (
+      request: HttpServerRequest,
+      { workspace, delivery: id }: { readonly workspace: WorkspaceId; readonly delivery: DeliveryId },
+    ): Effect.Effect<Response> => {
+      const found = find(request, "operate", workspace)
+      if (Result.isFailure(found)) return Effect.succeed(problemResponse(found.failure))
+      const actor = actorOf(found.success.identity, request)
+      return operator
+        .delivery(kind, workspace, id, actor)
+        .pipe(Effect.match({ onSuccess: deliveryResponse, onFailure: notDone }))
+    }
+
+  /** @param rule only its deliveries */
+  const event =
+    (kind: Instruction["kind"]) =>
+    (request: HttpServerRequest, { workspace, event: id, rule }: EventParams): Effect.Effect<Response> => {
+      const found = find(request, "operate", workspace)
+      if (Result.isFailure(found)) return Effect.succeed(problemResponse(found.failure))
+      const actor = actorOf(found.success.identity, request)
+      return operator
+        .event(kind, workspace, id, actor, rule)
+        .pipe(Effect.match({ onSuccess: eventResponse, onFailure: notDone }))
+    }
+
+  return {
+    retryDelivery: delivery("retry"),
+    cancelDelivery: delivery("cancel"),
+    retryEvent: event("retry"),
+    cancelEvent: event("cancel"),
+  }
+})
+
+const shown = ({ delivery: id, state, result, message }: Answer) => ({
+  id,
+  status: statusOfState[state],
+  result,
+  message,
+})
+
+const deliveryResponse = (answer: Answer | undefined): Response => {
+  if (answer === undefined) return problemResponse(problem(404, "the workspace has no such delivery"))
+  if (answer.result === "refused") return problemResponse(problem(409, answer.message))
+  return HttpServerResponse.jsonUnsafe(shown(answer), { status: answer.result === "asked" ? 202 : 200 })
+}
+
+const eventResponse = (answers: ReadonlyArray<Answer>): Response => {
+  if (answers.length === 0) return problemResponse(problem(404, "the workspace has no such event with deliveries"))
+  const status = answers.some(({ result }) => result === "asked") ? 202 : 200
+  return HttpServerResponse.jsonUnsafe({ count: answers.length, records: answers.map(shown) }, { status })
+}
+
+const notDone = ({ reason }: LogUnavailable): Response =>
+  problemResponse({
+    status: 503,
+    message: `the log did not answer, it is not known whether that was done: it may be asked for again (${reason})`,
+    headers: { "retry-after": "1" },
+  })
