@@ -53,23 +53,6 @@ const records: ReadonlyArray<HistoryRecord> = [
   attempted(first, 1, 2, false),
 ]
 
-const audited = (
-  what: "secret.set" | "key.created",
-  target: string,
-  at: number,
-  workspace?: string,
-): HistoryRecord => ({
-  kind: "audit",
-  ...{ what, target, at, by: "key:ops" },
-  ...(workspace === undefined ? {} : { workspace }),
-})
-const audit = [
-  audited("secret.set", "A", now, "acme"),
-  audited("secret.set", "B", now, "acme"),
-  audited("key.created", "key_1", now + 1, "acme"),
-  audited("key.created", "key_2", now + 1),
-]
-
 const projected = (order: ReadonlyArray<HistoryRecord>, check: (queries: Queries) => void) => {
   const { db } = openToProject(join(folder, "history.sqlite"), String(Math.random()))
   const projector = makeProjector(db)
@@ -81,8 +64,7 @@ const projected = (order: ReadonlyArray<HistoryRecord>, check: (queries: Queries
 }
 
 const inAnyOrder = (check: (queries: Queries) => void) => {
-  const all = [...records, ...audit]
-  for (const order of [all, all.toReversed(), [...all, ...all]]) projected(order, check)
+  for (const order of [records, records.toReversed(), [...records, ...records]]) projected(order, check)
 }
 
 test("types and resources are known with when they were first and last seen, each workspace its own", () => {
@@ -125,21 +107,5 @@ test("the attempts of an event are read page by page, of one rule or of all, eac
     ])
     expect(queries.attempts({ workspace: "globex", event: "evt-1", limit: 9 })).toEqual([])
     expect(queries.workspacesOf("evt-3")).toEqual(["globex"])
-  })
-})
-
-test("who did what is listed by workspace, the latest first, each once; what concerns all is not among it", () => {
-  inAnyOrder((queries) => {
-    const read = (filter: object) => queries.audit({ workspace: "acme", limit: 2, ...filter })
-    const first = read({})
-    const second = read({ after: first.next })
-    const targets = [...first.records, ...second.records].map(({ target }) => target)
-    expect([targets[0], targets.toSorted(), second.next]).toEqual(["key_1", ["A", "B", "key_1"], undefined])
-    expect(read({ what: "key.created" }).records).toEqual([
-      { at: now + 1, what: "key.created", target: "key_1", by: "key:ops" },
-    ])
-    expect(read({ to: now + 1, by: "key:ops" }).records).toHaveLength(2)
-    expect(read({ by: "key:nobody" }).records).toEqual([])
-    expect(queries.audit({ limit: 9 }).records.map(({ target }) => target)).toEqual(["key_2"])
   })
 })
