@@ -117,6 +117,8 @@ const show = Command.make(
         `\nattempt ${attempt.attempt}  ${showTime(attempt.at)}  ${Math.round(attempt.duration_ms)} ms  ${colourOf(attempt.state)(attempt.outcome)}${attempt.status === undefined ? "" : ` ${attempt.status}`}`,
       )
       if (request !== "") print(` ${request}`)
+      const { revision, sent_revision: sent } = attempt
+      print(sent === undefined ? `  by config ${revision}` : `  by config ${sent}; ${revision} decided on it`)
       if (attempt.message !== undefined) print(`  ${attempt.message}`)
       if (attempt.response !== undefined) print(`  answer: ${attempt.response}`)
     }

@@ -60,6 +60,7 @@ export interface AttemptView {
   readonly duration_ms: number
   readonly message?: string
   readonly next?: number
+  /** Of the config that it went by. */
   readonly revision: string
   /** The message of `HISTORY` that has the rest of it. */
   readonly seq: number

@@ -17,7 +17,8 @@ import { ConnectionsApi, IntegrationsApi, OAuthApi, SecretsApi } from "./api-con
 import { KeysApi } from "./api-keys.ts"
 import { AliasesApi, PastApi } from "./api-past.ts"
 import { ReplaysApi } from "./api-replays.ts"
-import { InputErrors, jsonAs, problemAt, text, time } from "./api-parts.ts"
+import { UsageApi } from "./api-usage.ts"
+import { InputErrors, jsonAs, limitProblemAt, problemAt, text, time } from "./api-parts.ts"
 import { AuditApi, WorkspacesApi } from "./api-workspaces.ts"
 import { withExamples } from "./examples.ts"
 
@@ -78,6 +79,7 @@ const RecordRefused = Schema.Struct({
   title: Schema.String,
   message: Schema.String,
   errors: InputErrors,
+  resets_at: Schema.optionalKey(time),
 }).annotate({ identifier: "RecordRefused" })
 
 const bulkFields = {
@@ -104,7 +106,7 @@ const problems = [
   problemAt(413, "The body, or the event, is too large."),
   problemAt(415, "The content type is none that is taken."),
   problemAt(422, "The payload does not fit the schema of its event type."),
-  problemAt(429, "A limit is reached; `Retry-After` says when to try again."),
+  limitProblemAt("A limit of the plan is reached; `Retry-After` says when to try again."),
   problemAt(500, "A bug of the server's."),
   problemAt(503, "The log cannot store it now. `message` says whether nothing was stored or that is not known."),
 ]
@@ -143,6 +145,14 @@ const Loops = Schema.Struct({
       alive: Schema.Boolean,
       silent_ms: Schema.NullOr(Schema.Int).annotate({ description: "Since it last moved; null: it has not begun." }),
       failure: Schema.optionalKey(Schema.String),
+    }),
+  ),
+  config: Schema.optionalKey(
+    Schema.Struct({
+      revisions: Schema.Array(Schema.String).annotate({
+        description: "In force: one, but for the moment of a reload.",
+      }),
+      refused: Schema.Boolean.annotate({ description: "The newest config is wrong; the one before goes on." }),
     }),
   ),
 })
@@ -208,6 +218,7 @@ export class Api extends HttpApi.make("meshes")
   .add(KeysApi)
   .add(AuditApi)
   .add(ReplaysApi)
+  .add(UsageApi)
   .add(ActsApi)
   .add(HealthApi)
   .annotateMerge(

@@ -18,12 +18,13 @@ import { HttpApiSchemaError } from "effect/http-api/HttpApiError"
 import * as OpenApi from "effect/http-api/OpenApi"
 import * as Layer from "effect/Layer"
 import { isTagged } from "effect/Predicate"
+import type { Admission } from "../accounts/admission.ts"
 import { Keys } from "../accounts/keys.ts"
 import type { CurrentPlan } from "../config/current-plan.ts"
 import { limits } from "../config/defaults.ts"
-import type { History } from "../history/history.ts"
 import type { Audit } from "../log/audit.ts"
 import type { ConnectionStates, ConnectionSwitch } from "../log/connections.ts"
+import type { History } from "../history/history.ts"
 import type { EventLog } from "../log/event-log.ts"
 import type { IssuedKeys } from "../log/issued-keys.ts"
 import type { Replays } from "../log/replays.ts"
@@ -49,6 +50,7 @@ import { makePublisher } from "./publish.ts"
 import { referenceHeaders, renderReference } from "./reference.ts"
 import { makeReplays, type Replayer } from "./replays.ts"
 import { makeSecrets } from "./secrets.ts"
+import { makeUsage } from "./usage.ts"
 import { makeWorkspaces } from "./workspaces.ts"
 
 /** How often, while the server closes, connections that have become idle are closed. */
@@ -72,6 +74,7 @@ export const ingestLayer = (options: {
 }): Layer.Layer<
   IngestAddress,
   Unusable,
+  | Admission
   | EventLog
   | Audit
   | Health
@@ -84,10 +87,10 @@ export const ingestLayer = (options: {
   | Vault
   | Checks
   | Catalog
-  | History
   | Audit
   | Replays
   | Replayer
+  | History
   | Operator
 > =>
   Layer.effect(
@@ -274,10 +277,18 @@ const keys = HttpApiBuilder.group(Api, "keys", (handlers) =>
   ),
 )
 
+const usage = HttpApiBuilder.group(Api, "usage", (handlers) =>
+  Effect.map(makeUsage, ({ list, show }) =>
+    handlers
+      .handleRaw("list", ({ request }) => list(request))
+      .handleRaw("show", ({ request, params }) => show(request, params)),
+  ),
+)
+
 const health = HttpApiBuilder.group(Api, "health", (handlers) =>
   Effect.gen(function* () {
     const reporting = yield* Reporting
-    const report = reporting(ownReport(yield* Effect.context<Health>()))
+    const report = reporting(ownReport(yield* Effect.context<Health | CurrentPlan>()))
     return handlers
       .handleRaw("alive", () => Effect.succeed(HttpServerResponse.jsonUnsafe({ status: "ok" })))
       .handleRaw("ready", () =>
@@ -298,7 +309,7 @@ const health = HttpApiBuilder.group(Api, "health", (handlers) =>
 const routes = Layer.mergeAll(
   HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(
     Layer.provide([events, workspaces, past, aliases, connections, oauth, secrets, integrations, replays, acts]),
-    Layer.provide([keys, audit, health]),
+    Layer.provide([keys, audit, usage, health]),
   ),
   HttpRouter.use((router) => {
     let page: string | undefined

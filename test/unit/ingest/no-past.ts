@@ -3,27 +3,23 @@
  */
 import { Effect, Layer } from "effect"
 import { History } from "../../../src/history/history.ts"
-import { Audit } from "../../../src/log/audit.ts"
 
 const nothing = () => Effect.succeed({ records: [] })
 const none = () => Effect.succeed(undefined)
 
-export const noPast = Layer.mergeAll(
-  Layer.succeed(History, {
-    events: nothing,
-    search: nothing,
-    event: none,
-    stored: none,
-    deliveries: nothing,
-    delivery: none,
-    exchange: none,
-    seen: () => Effect.succeed([]),
-    contacts: (_, connections) => Effect.succeed(connections.map(() => ({ backlog: 0 }))),
-    attempts: () => Effect.succeed([]),
-    workspacesOf: () => Effect.succeed([]),
-    audit: nothing,
-    usage: () => Effect.succeed([]),
-    progress: Effect.succeed({ behind: 0, upTo: 0, since: 0 }),
-  }),
-  Layer.succeed(Audit, { write: () => Effect.void }),
-)
+export const noPast = Layer.succeed(History, {
+  events: nothing,
+  search: nothing,
+  event: none,
+  stored: none,
+  deliveries: nothing,
+  delivery: none,
+  exchange: none,
+  seen: () => Effect.succeed([]),
+  contacts: (_, connections) => Effect.succeed(connections.map(() => ({ backlog: 0 }))),
+  attempts: () => Effect.succeed([]),
+  workspacesOf: () => Effect.succeed([]),
+  audit: nothing,
+  usage: () => Effect.succeed([]),
+  progress: Effect.succeed({ behind: 0, upTo: 0, since: 0 }),
+})

@@ -1,23 +1,23 @@
 /**
- * For servers whose tests ask no vendor for anything, nor what happened, and replay nothing.
+ * For servers whose tests ask no vendor for anything, replay nothing and keep no audit.
  */
 import { Effect, Layer, Result } from "effect"
 import { Operator } from "../../../src/ingest/acts.ts"
 import { Checks } from "../../../src/ingest/checks.ts"
 import { Replayer } from "../../../src/ingest/replays.ts"
+import { Audit } from "../../../src/log/audit.ts"
 import { Replays } from "../../../src/log/replays.ts"
 import { Catalog } from "../../../src/ingest/integrations.ts"
 import { Consent } from "../../../src/secrets/consent.ts"
-import { noPast } from "./no-past.ts"
 
 const never = () => Effect.die("no test asks a vendor here")
 
 export const noVendors = Layer.mergeAll(
-  noPast,
   Layer.succeed(Consent, { offer: never, look: never, take: never, begin: never, finish: never, end: never }),
   Layer.succeed(Checks, { test: never, choices: never }),
   Layer.succeed(Operator, { delivery: never, event: never }),
   Layer.succeed(Replayer, { check: () => Result.fail([]), preview: never }),
   Layer.succeed(Replays, { begin: never, find: never, list: never, stop: never, open: never, watch: never }),
+  Layer.succeed(Audit, { write: () => Effect.void }),
   Layer.succeed(Catalog, { connectors: async () => [] }),
 )
