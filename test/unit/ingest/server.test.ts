@@ -89,6 +89,8 @@ describe("the HTTP server", () => {
         "/api/v1/workspaces/{workspace}/dead-letters",
         "/api/v1/workspaces/{workspace}/audit",
         "/api/v1/audit",
+        "/api/v1/usage",
+        "/api/v1/workspaces/{workspace}/usage",
         "/api/v1/workspaces/{workspace}/connections",
         "/api/v1/workspaces/{workspace}/connections/{connection}",
         "/api/v1/workspaces/{workspace}/connections/{connection}/pause",
