@@ -109,7 +109,7 @@ test("whatever is sent is answered, never by a failure, and the server goes on",
   const until = Date.now() + fuzzMs
   let shots = 0
   for (const [i, operation] of operations.entries()) {
-    const share = Math.max(200, (until - Date.now()) / (operations.length - i))
+    const share = Math.max(500, (until - Date.now()) / (operations.length - i))
     const shot = shotsAt(spec, operation, things, [...Array.from({ length: 18 }, () => key), "Bearer none", ""])
     await fc.assert(
       fc.asyncProperty(shot, async (one) => {
