@@ -146,6 +146,7 @@ export const auditedActs = [
   "deliveries.canceled",
   "replay.started",
   "replay.stopped",
+  "operation.stopped",
   "payload.viewed",
 ] as const
 export type AuditedAct = (typeof auditedActs)[number]
