@@ -3,11 +3,22 @@
  * after a crash; how far it has come is in its checkpoint.
  */
 import type { WorkspaceId } from "./ids.ts"
+import { stateOfStatus, statuses, statusNamed } from "./status.ts"
 import type { Task } from "./task.ts"
 
 /** What became of an event's delivery by an action before; `none`: there was no such delivery. */
 export const earlierStates = ["none", "pending", "retrying", "delivered", "dead", "cancelled"] as const
 export type EarlierState = (typeof earlierStates)[number]
+
+/** What they are asked for by: the names of statuses too. */
+export const earlierNames = [...new Set([...earlierStates, ...statuses])]
+
+/** One by any of its names. What is being sent is still to be done. */
+export const earlierNamed = (name: string): EarlierState | undefined => {
+  const status = statusNamed(name)
+  const state = status === undefined ? name : stateOfStatus[status]
+  return state === "sending" ? "pending" : earlierStates.find((one) => one === state)
+}
 
 /** Which events, and which of their deliveries. What is absent leaves all. */
 export interface ReplayFilter {
