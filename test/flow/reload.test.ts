@@ -172,7 +172,7 @@ test("plan tells what would change, and how many deliveries wait for a connectio
   )
 })
 
-test("a connection whose secret was missing goes on when its file is there and the config is read anew", async () => {
+test("a secret that comes from a file is read anew, though the config says the same", async () => {
   await using destination = await open()
   await using nats = await startNats()
   const folder = await mkdtemp(join(tmpdir(), "meshes-secret-"))
