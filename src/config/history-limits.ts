@@ -3,10 +3,13 @@
  */
 export const historyLimits = {
   /** Messages read ahead of it; one holds up to `historyMessageCharacters`. */
-  historyPrefetch: 256,
-  /** Messages are gathered for this long or up to so many bytes, and projected together: how far lists may be behind. */
+  historyPrefetch: 512,
+  /**
+   * Messages are gathered for this long or up to so many bytes, and projected together: how far lists may be behind. Many together cost
+   * half of what few do, as each page of the file is written once for all of them.
+   */
   historyGatherMs: 100,
-  historyGatherBytes: 512 * 1024,
+  historyGatherBytes: 2 * 1024 * 1024,
   /** How often a process that does not project looks whether it is to. */
   historyClaimMs: 500,
   /** Progress is told of when the projection is more messages behind than this, and how often. */
@@ -37,4 +40,13 @@ export const historyLimits = {
   /** Records of a page, when nobody says and at the most. */
   pageRecordsDefault: 50,
   pageRecords: 200,
+  /** Deliveries of a connection that are counted as its backlog, at the most. */
+  backlogCounted: 10_000,
+  /** Characters of a value in an address' query. */
+  queryValueCharacters: 1000,
+  /** Attempts of a delivery that are read from the log at once. */
+  attemptsRead: 16,
+  /** How far back a text is looked for at the most, and when nobody says. */
+  payloadWindowMs: 7 * 24 * 3600 * 1000,
+  payloadWindowDefaultMs: 24 * 3600 * 1000,
 } as const
