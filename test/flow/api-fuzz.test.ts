@@ -93,6 +93,8 @@ const expectRight = (operation: Operation, shot: Shot, { status, type, text }: A
   const what = `${shot.method} ${shot.path.slice(0, 200)}: ${status} ${text.slice(0, 500)}`
   expect(status, what).toBeLessThan(500)
   if (status < 400 || shot.method === "HEAD") return
+  // More headers than are read: Node's parser says so, before there is a request.
+  if (status === 431) return
   if (isPage(operation) && type.startsWith("text/html")) return
   expect(type, what).toBe("application/problem+json")
   const problem = JSON.parse(text)
