@@ -51,7 +51,7 @@ interface DeliveryWhole extends DeliveryRecord {
     readonly response?: string
   }>
   readonly sent_again: ReadonlyArray<{ readonly at: string; readonly by: string }>
-  readonly stopped?: ReadonlyArray<{ readonly at: string; readonly by: string }>
+  readonly canceled: ReadonlyArray<{ readonly at: string; readonly by: string }>
 }
 
 export const statusFlag = Flag.String("status").pipe(
@@ -208,7 +208,7 @@ const show = Command.make(
     for (const line of table(rows)) print(line)
     for (const line of found.attempts.flatMap(attemptLines)) print(line)
     for (const { at, by } of found.sent_again) print(`\nsent again  ${timeOf(at)}  by ${by}`)
-    for (const { at, by } of found.stopped ?? []) print(`\nstopped  ${timeOf(at)}  by ${by}`)
+    for (const { at, by } of found.canceled) print(`\ncanceled  ${timeOf(at)}  by ${by}`)
   }),
 ).pipe(Command.withDescription("Show one delivery with each of its attempts"))
 
