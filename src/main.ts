@@ -6,10 +6,12 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as Semaphore from "effect/Semaphore"
+import { Admission } from "./accounts/admission.ts"
 import { generateKey, Keys } from "./accounts/keys.ts"
-import { CurrentPlan } from "./config/current-plan.ts"
+import { UsageWatch } from "./accounts/usage-watch.ts"
+import { CurrentPlan, type PlanHolder } from "./config/current-plan.ts"
 import { limits } from "./config/defaults.ts"
-import type { ConnectionPlan, KeyPlan, Plan } from "./config/plan.ts"
+import type { ConnectionPlan, KeyPlan } from "./config/plan.ts"
 import type { Settings } from "./config/settings.ts"
 import { listChoices, testConnection } from "./deliver/check.ts"
 import { Committer } from "./deliver/commit.ts"
@@ -23,6 +25,7 @@ import { Checks } from "./ingest/checks.ts"
 import { Catalog } from "./ingest/integrations.ts"
 import { Replayer } from "./ingest/replays.ts"
 import { IngestAddress, ingestLayer } from "./ingest/server.ts"
+import { AppliedConfig } from "./log/applied-config.ts"
 import { Audit } from "./log/audit.ts"
 import { ConnectionStates, ConnectionSwitch } from "./log/connections.ts"
 import { Nats } from "./log/connection.ts"
@@ -39,6 +42,8 @@ import { Partitions } from "./log/partition.ts"
 import { Past } from "./log/past.ts"
 import { LogReader } from "./log/reader.ts"
 import { Replays } from "./log/replays.ts"
+import { tellConfigs } from "./log/tell-configs.ts"
+import { UsageLog } from "./log/usage-log.ts"
 import { Work } from "./log/work.ts"
 import type { Connection } from "./model/connector.ts"
 import type { Unusable } from "./model/errors.ts"
@@ -63,8 +68,9 @@ export interface Ready {
 
 export interface RuntimeOptions {
   readonly settings: Settings
-  readonly plan: Plan
-  /** The keys of the settings and the plan, hashed. */
+  /** The plan, which may be swapped at any time. */
+  readonly current: PlanHolder
+  /** The keys of the settings, hashed. */
   readonly keys: ReadonlyArray<KeyPlan>
   /** Environment that secrets are taken from. */
   readonly env: NodeJS.ProcessEnv
@@ -82,16 +88,23 @@ export interface RuntimeOptions {
 export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const { settings, plan } = options
+      const { settings, current } = options
       const url = settings.natsUrl ?? (yield* embedded(options)).url
-      const generated = settings.adminKey === undefined && options.keys.length === 0 ? generateKey() : undefined
-      const stages = Layer.mergeAll(routerLayer, delivererLayer, replayLayer, ingestLayer(settings)).pipe(
+      const generated = hasNoKey(options) ? generateKey() : undefined
+      const telling = tellConfigs(current)
+      const stages = Layer.mergeAll(routerLayer, delivererLayer, replayLayer, ingestLayer(settings), telling).pipe(
         Layer.provideMerge(Layer.mergeAll(checksLayer, catalogLayer, replayerLayer(options.env), operatorLayer)),
         Layer.provideMerge(Exchanges.layer),
         Layer.provideMerge(credentialsLayer),
         Layer.provideMerge(oauthLayer),
         Layer.provideMerge(
-          Layer.mergeAll(Committer.layer, SettingsResolver.layer(options.env), History.layer(settings.dataDir)),
+          Layer.mergeAll(
+            Admission.layer,
+            UsageWatch.layer,
+            Committer.layer,
+            SettingsResolver.layer(options.env),
+            History.layer(settings.dataDir),
+          ),
         ),
         Layer.provideMerge(Keys.layer({ adminKey: settings.adminKey ?? generated, keys: options.keys })),
         Layer.provideMerge(
@@ -109,6 +122,8 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
             ConnectionStates.layer,
             ConnectionSwitch.layer,
             NatsElsewhere.layer,
+            AppliedConfig.layer,
+            UsageLog.layer,
             Replays.layer.pipe(Layer.provideMerge(Past.layer)),
             Vault.layer(keyRingOf(settings.secretKeys)),
           ),
@@ -119,7 +134,7 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
         Layer.provideMerge(
           Layer.mergeAll(
             Health.layer,
-            Layer.succeed(CurrentPlan, { get: () => plan }),
+            Layer.succeed(CurrentPlan, current),
             Layer.succeed(Printer, { print: options.print }),
           ),
         ),
@@ -136,6 +151,10 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
       return yield* Effect.never
     }),
   )
+
+/** Nobody could ask for anything: a key is made for the run. */
+export const hasNoKey = ({ settings, keys, current }: Pick<RuntimeOptions, "settings" | "keys" | "current">): boolean =>
+  settings.adminKey === undefined && keys.length + current.get().keys.length === 0
 
 /** What people ask of connections is asked as deliveries are sent. */
 const checksLayer = Layer.effect(

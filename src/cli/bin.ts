@@ -15,6 +15,9 @@ if (major < wanted[0] || (major === wanted[0] && minor < wanted[1])) {
   process.exit(2)
 }
 
+// SIGHUP means to read the config again: while it was not yet read, that is nothing to end for.
+if (process.argv.includes("start")) process.on("SIGHUP", () => undefined)
+
 // What was compiled is kept beside the system's temporary files: a command begins in two thirds of the time.
 module.enableCompileCache()
 await import("./main.ts")

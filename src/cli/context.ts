@@ -47,6 +47,7 @@ export const settingsOf = (flags: {
   readonly port?: number
   readonly host?: string
   readonly workers?: number
+  readonly watch?: boolean
 }) => {
   const { config, ...rest } = flags
   const given: SettingsFlags = config === undefined ? rest : { ...rest, config }

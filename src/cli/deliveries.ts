@@ -218,8 +218,9 @@ const attemptLines = (attempt: DeliveryWhole["attempts"][number]): ReadonlyArray
   const { request, message, response } = attempt
   return [
     "",
-    `attempt ${attempt.attempt}  ${timeOf(attempt.at)}  ${Math.round(attempt.duration_ms)} ms  ${colour(attempt.outcome)}${http}  config ${attempt.revision}`,
+    `attempt ${attempt.attempt}  ${timeOf(attempt.at)}  ${Math.round(attempt.duration_ms)} ms  ${colour(attempt.outcome)}${http}`,
     ...(request === undefined ? [] : [`  ${request.method} ${request.url} (${request.bytes} bytes)`]),
+    `  by config ${attempt.revision}`,
     ...(message === undefined ? [] : [`  ${message}`]),
     ...(response === undefined ? [] : [`  answer: ${response}`]),
   ]

@@ -1,8 +1,6 @@
 /**
- * `meshes dev`: the runtime, started anew whenever the config or what it imports changes. A config that became wrong is told, and the
+ * `meshes dev`: the runtime, which takes up the config whenever a source beside it changes. A config that became wrong is told, and the
  * runtime goes on with the one before.
- *
- * Each run is a process of its own: nothing of an older config can linger in it.
  */
 import { spawn, type ChildProcess } from "node:child_process"
 import { watch } from "node:fs"
@@ -51,22 +49,21 @@ export const dev = Command.make(
     )
     let child: ChildProcess | undefined
     yield* Effect.addFinalizer(() => Effect.promise(() => end(child)))
-    if (!(yield* isValid(settings.configFile))) note("waiting for the config to be mended")
-    else child = run("start", args)
+    const begin = Effect.gen(function* () {
+      if (yield* isValid(settings.configFile)) child = run("start", args)
+      else note("waiting for the config to be mended")
+    })
+    yield* begin
     for (;;) {
       const file = yield* Queue.take(changes)
       yield* Effect.sleep(quietMs)
       yield* Queue.clear(changes)
       note(`${relative(process.cwd(), folder) || "."}/${file} changed`)
-      if (!(yield* isValid(settings.configFile))) {
-        note(child === undefined ? "waiting for the config to be mended" : "the runtime goes on with the config before")
-        continue
-      }
-      yield* Effect.promise(() => end(child))
-      child = run("start", args)
+      if (child === undefined || hasEnded(child)) yield* begin
+      else child.kill("SIGHUP")
     }
   }, Effect.scoped),
-).pipe(Command.withDescription("Run the runtime and start it anew when the config changes"))
+).pipe(Command.withDescription("Run the runtime, and take up the config whenever it changes"))
 
 const bin = fileURLToPath(new URL(import.meta.url.endsWith(".ts") ? "bin.ts" : "bin.js", import.meta.url))
 
@@ -90,8 +87,10 @@ const isValid = (configFile: string) =>
       }),
   )
 
+const hasEnded = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode !== null || signalCode !== null
+
 const end = async (child: ChildProcess | undefined): Promise<void> => {
-  if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+  if (child === undefined || hasEnded(child)) return
   const ended = new Promise((done) => child.once("exit", done))
   child.kill("SIGTERM")
   const timer = setTimeout(() => child.kill("SIGKILL"), limits.shutdownMs * 2)

@@ -22,12 +22,14 @@ import { explain } from "./explain.ts"
 import { init } from "./init.ts"
 import { keys } from "./keys.ts"
 import { bad } from "./output.ts"
+import { plan } from "./plan.ts"
 import { publish } from "./publish.ts"
 import { replay } from "./replay.ts"
 import { secrets } from "./secrets.ts"
 import { start } from "./start.ts"
 import { tail } from "./tail.ts"
 import { test } from "./test.ts"
+import { usage } from "./usage.ts"
 import { validate } from "./validate.ts"
 
 const commands = root.pipe(
@@ -37,6 +39,7 @@ const commands = root.pipe(
     validate,
     explain,
     test,
+    plan,
     start,
     dev,
     publish,
@@ -48,6 +51,7 @@ const commands = root.pipe(
     connections,
     secrets,
     keys,
+    usage,
     doctor,
   ]),
 )

@@ -1,14 +1,19 @@
 /**
  * One of several workers: what it and the primary say to each other over the channel between them, and a runtime that tells when it is
- * ready, answers for all workers at `/readyz` and `/metrics`, and ends in order when the primary wants it to, or is gone.
+ * ready, answers for all workers at `/readyz` and `/metrics`, takes up a changed config together with the others, and ends in order when
+ * the primary wants it to, or is gone.
  */
 import cluster from "node:cluster"
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import type { Refused } from "../config/current-plan.ts"
 import { limits } from "../config/defaults.ts"
+import { letGoOf, type LoadedConfig } from "../config/load.ts"
 import type { Ready, RuntimeOptions } from "../main.ts"
 import { runtime } from "../main.ts"
 import { Reporting, type Readiness, type Report } from "../observe/report.ts"
 import { AnswerIsNo } from "./output.ts"
+import { appliedBy, prepareConfig, refusePlan, swapPlan } from "./reload.ts"
 
 /** What can be asked: by the primary of one worker, and by a worker of the primary, which asks them all. */
 export interface Answers {
@@ -27,10 +32,21 @@ export type ToPrimary =
   | { readonly kind: "failed"; readonly message: string }
   | { readonly kind: "ask"; readonly about: keyof Answers }
   | ({ readonly kind: "answer" } & Answered)
+  | Prepared
+
+/** What came of `prepare`: the revision that was read, or why that cannot be used. */
+export type Prepared = { readonly kind: "prepared"; readonly reload: number } & (
+  | { readonly revision: string }
+  | { readonly failure: string }
+)
 
 export type ToWorker =
   | { readonly kind: "ask"; readonly about: keyof Answers }
   | ({ readonly kind: "answer" } & Answered)
+  /** Read the config anew, and wait for what is next: it is put into force by all, or by none. */
+  | { readonly kind: "prepare"; readonly reload: number }
+  | { readonly kind: "apply"; readonly reload: number; readonly why: string }
+  | { readonly kind: "refuse"; readonly refused: Refused }
   | { readonly kind: "end" }
 
 export interface Questions {
@@ -97,6 +113,39 @@ const primarySilent: Readiness = {
   loops: [{ name: "primary", alive: false, silent_ms: null, failure: "it does not answer" }],
 }
 
+/** A worker's part in a reload. */
+const makeReloads = ({ settings, current }: Pick<RuntimeOptions, "settings" | "current">) => {
+  let ready: { readonly reload: number; readonly loaded: LoadedConfig } | undefined
+  const drop = () => {
+    letGoOf(ready?.loaded.config)
+    ready = undefined
+  }
+  return {
+    prepare: (reload: number) =>
+      Effect.gen(function* () {
+        const loaded = yield* Effect.result(prepareConfig(settings, current.get()))
+        drop()
+        if (Result.isSuccess(loaded)) ready = { reload, loaded: loaded.success }
+        const came = Result.isSuccess(loaded)
+          ? { revision: loaded.success.plan.revision }
+          : { failure: loaded.failure.message }
+        yield* Effect.promise(() => send({ kind: "prepared", reload, ...came }))
+      }),
+    apply: (reload: number, why: string) =>
+      Effect.suspend(() => {
+        if (ready?.reload !== reload) return Effect.void
+        const { loaded } = ready
+        ready = undefined
+        return swapPlan(current, appliedBy(loaded, why))
+      }),
+    refuse: (refused: Refused) =>
+      Effect.suspend(() => {
+        drop()
+        return refusePlan(current, refused)
+      }),
+  }
+}
+
 /** The runtime as one of several; ends without an error when the primary says so or is gone. */
 export const workerRuntime = (options: Omit<RuntimeOptions, "onReady">) =>
   Effect.suspend(() => {
@@ -119,10 +168,14 @@ export const workerRuntime = (options: Omit<RuntimeOptions, "onReady">) =>
         own === undefined ? undefined : await Effect.runPromise<Answers[keyof Answers] | undefined, never>(own[about])
       if (value !== undefined) await send({ kind: "answer", about, value })
     }
+    const { prepare, apply, refuse } = makeReloads(options)
     const ended = Effect.callback<void>((resume) => {
       process.on("message", (message: ToWorker) => {
         if (message.kind === "ask") void answer(message.about)
         else if (message.kind === "answer") questions.answered(message)
+        else if (message.kind === "prepare") Effect.runFork(prepare(message.reload))
+        else if (message.kind === "apply") Effect.runFork(apply(message.reload, message.why))
+        else if (message.kind === "refuse") Effect.runFork(refuse(message.refused))
         else resume(Effect.void)
       })
       const { worker } = cluster
@@ -133,7 +186,7 @@ export const workerRuntime = (options: Omit<RuntimeOptions, "onReady">) =>
       })
     })
     const onReady = ({ http }: Ready) =>
-      Effect.promise(() => send({ kind: "ready", http, revision: options.plan.revision }))
+      Effect.promise(() => send({ kind: "ready", http, revision: options.current.get().revision }))
     return Effect.raceFirst(ended, runtime({ ...options, onReady })).pipe(
       Effect.provideService(Reporting, reporting),
       Effect.annotateLogs({ worker: workerNumber() }),

@@ -1,30 +1,44 @@
 /**
  * `meshes start --workers`: several processes on one machine, each the whole runtime, sharing one port and one log. This is the primary,
  * which runs none itself: it has the embedded server, starts the workers and starts those again that end, passes on what they print, and
- * asks them all when one is asked how they are.
+ * asks them all when one is asked how they are, and sees to it that they take up a changed config together.
  */
 import cluster, { type Worker } from "node:cluster"
 import type { Readable } from "node:stream"
 import { fileURLToPath } from "node:url"
 import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
 import { generateKey } from "../accounts/keys.ts"
+import type { Refused } from "../config/current-plan.ts"
 import { limits } from "../config/defaults.ts"
-import { embedded, type Ready, type RuntimeOptions } from "../main.ts"
-import { Unusable } from "../model/errors.ts"
-import { sumMetrics, type Readiness } from "../observe/report.ts"
-import { makeQuestions, numberVariable, type Questions, type ToPrimary, type ToWorker } from "./worker.ts"
+import { letGoOf } from "../config/load.ts"
+import { embedded, hasNoKey, type Ready, type RuntimeOptions } from "../main.ts"
+import { InvalidInput, Unusable } from "../model/errors.ts"
+import { configOfAll, sumMetrics, type Readiness } from "../observe/report.ts"
+import { appliedBy, doRequests, prepareConfig, refusedBy, sayApplied, sayRefused, type Requests } from "./reload.ts"
+import {
+  makeQuestions,
+  numberVariable,
+  type Prepared,
+  type Questions,
+  type ToPrimary,
+  type ToWorker,
+} from "./worker.ts"
 
-export type WorkersOptions = Pick<RuntimeOptions, "settings" | "plan" | "keys" | "onReady" | "progress"> & {
+export type WorkersOptions = Pick<RuntimeOptions, "settings" | "current" | "keys" | "onReady" | "progress"> & {
   readonly json: boolean
+  readonly requests: Requests
+  /** Of the config in force. */
+  readonly files: ReadonlySet<string>
 }
 
 /** Runs until it is interrupted; then all workers end in order, and the embedded server after them. */
 export const workers = (options: WorkersOptions): Effect.Effect<never, Unusable> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const { settings, json } = options
+      const { settings, json, requests } = options
       const url = settings.natsUrl ?? (yield* embedded(options)).url
-      const generated = settings.adminKey === undefined && options.keys.length === 0 ? generateKey() : undefined
+      const generated = hasNoKey(options) ? generateKey() : undefined
       const key = generated === undefined ? {} : { adminKey: generated }
       const context = yield* Effect.context<never>()
       const crew = yield* Effect.acquireRelease(
@@ -34,8 +48,9 @@ export const workers = (options: WorkersOptions): Effect.Effect<never, Unusable>
             port: settings.port,
             args: ["start", "--config", settings.configFile, "--host", settings.host, ...(json ? ["--json"] : [])],
             env: { MESHES_NATS_URL: url, ...(generated === undefined ? {} : { MESHES_ADMIN_KEY: generated }) },
-            revision: options.plan.revision,
+            revision: options.current.get().revision,
             warn: (line) => Effect.runForkWith(context)(Effect.logWarning(line)),
+            differ: () => void Queue.offerUnsafe(requests, "a worker that began with another config"),
           }),
         ),
         ({ stop }) => Effect.promise(stop),
@@ -46,9 +61,35 @@ export const workers = (options: WorkersOptions): Effect.Effect<never, Unusable>
       })
       const ready: Ready = { http, nats: url, ...key }
       yield* options.onReady(ready)
-      return yield* Effect.never
+      return yield* doRequests(requests, settings, options.files, (why) => reload(options, crew, why))
     }),
   )
+
+/** All workers take up the config as it is on the disk now, or none does. */
+const reload = ({ settings, current, json, requests }: WorkersOptions, crew: Crew, why: string) => {
+  const files = new Set<string>()
+  const before = current.get()
+  return Effect.gen(function* () {
+    const loaded = yield* prepareConfig(settings, before, files)
+    letGoOf(loaded.config)
+    const { revision } = loaded.plan
+    const answer = yield* Effect.promise(() => crew.reload(revision, why))
+    if (answer === "done") {
+      current.swap(appliedBy(loaded, why))
+      sayApplied(loaded.plan, before, json)
+    } else if (answer === "differ") yield* Queue.offer(requests, why)
+    else {
+      crew.refuse(refusedBy(answer, why))
+      yield* Effect.logError(`revision ${revision} was refused, and ${before.revision} goes on: ${answer.message}`)
+    }
+    return { files, valid: true }
+  }).pipe(
+    Effect.catch((error) => {
+      crew.refuse(refusedBy(error, why))
+      return Effect.as(sayRefused(error, before, json), { files, valid: false })
+    }),
+  )
+}
 
 interface CrewOptions {
   readonly count: number
@@ -60,11 +101,17 @@ interface CrewOptions {
   readonly env: { readonly [name: string]: string }
   readonly revision: string
   readonly warn: (line: string) => void
+  /** Not all workers have the same revision: they are to take up the config together. */
+  readonly differ: () => void
 }
 
 interface Crew {
   /** The address, once all were ready; rejects when one of them cannot be. */
   readonly ready: Promise<string>
+  /** Has all that are ready take up the config, if each of them reads this revision: `differ` when one reads another. */
+  readonly reload: (revision: string, why: string) => Promise<"done" | "differ" | InvalidInput>
+  /** Tells them that the newest config is wrong. */
+  readonly refuse: (refused: Refused) => void
   readonly stop: () => Promise<void>
 }
 
@@ -77,6 +124,10 @@ interface Place {
   closed: Promise<unknown>
   /** Why it is not ready; absent when it is. */
   why?: string | undefined
+  /** Of the config that it goes by. */
+  revision?: string
+  /** Waits for what it says of a config that it was to read. */
+  prepared?: ((answer: Prepared | undefined) => void) | undefined
   /** When the process last said something, in ms of `performance.now()`. */
   heard?: number
   /** What it counted, as far as is known. */
@@ -96,10 +147,11 @@ const startCrew = (options: CrewOptions): Crew => {
     metrics: "",
     delay: limits.restartDelayMs,
   }))
-  const ready = Promise.withResolvers<string>()
+  const allReady = Promise.withResolvers<string>()
   let allWereReady = false
   let stopping = false
-  let { port } = options
+  let { port, revision } = options
+  let reloads = 0
   let portFound = port
   /** What was counted by processes that ended: a sum must not go down because one of them is gone. */
   let past = ""
@@ -123,21 +175,18 @@ const startCrew = (options: CrewOptions): Crew => {
     const isReady = (message: Extract<ToPrimary, { readonly kind: "ready" }>) => {
       place.why = undefined
       portFound = Number(new URL(message.http).port)
-      if (message.revision !== options.revision) {
-        options.warn(
-          `worker ${place.number} has revision ${message.revision} of the config, which was changed meanwhile; ` +
-            `others have ${options.revision}: start anew to have one`,
-        )
-      }
+      place.revision = message.revision
+      if (message.revision !== revision) options.differ()
       if (places.some(({ why }) => why !== undefined)) return
       allWereReady = true
-      ready.resolve(message.http)
+      allReady.resolve(message.http)
     }
     worker.on("message", (message: ToPrimary) => {
       place.heard = performance.now()
       if (message.kind === "ready") isReady(message)
       else if (message.kind === "failed") failure = message.message
       else if (message.kind === "answer") place.questions?.answered(message)
+      else if (message.kind === "prepared") place.prepared?.(message)
       else {
         const { about } = message
         void (about === "readiness" ? readiness() : metrics()).then((value) =>
@@ -148,13 +197,14 @@ const startCrew = (options: CrewOptions): Crew => {
     const ended = (why: string, killed: boolean) => {
       if (place.worker !== worker) return
       place.worker = undefined
+      place.prepared?.(undefined)
       past = sumMetrics([past, place.metrics], false)
       place.metrics = ""
       place.why = `it ended (${why}) and is started again`
       if (stopping) return
       if (!allWereReady && !killed) {
         const message = failure ?? `worker ${place.number} ended before it was ready (${why})`
-        return ready.reject(new Unusable({ message }))
+        return allReady.reject(new Unusable({ message }))
       }
       // The port is open as long as a worker is there; any that was free once is to be the same one again.
       if (places.every((one) => one.worker === undefined)) port = portFound
@@ -183,7 +233,50 @@ const startCrew = (options: CrewOptions): Crew => {
         return { ready: false, loops: [{ name: `worker ${number}`, alive: false, silent_ms: silent, failure }] }
       }),
     )
-    return { ready: parts.every((part) => part.ready), loops: parts.flatMap(({ loops }) => loops) }
+    return {
+      ready: parts.every((part) => part.ready),
+      loops: parts.flatMap(({ loops }) => loops),
+      config: configOfAll(parts.map(({ config }) => config)),
+    }
+  }
+
+  const ready = () => places.filter(({ why, worker }) => why === undefined && worker !== undefined)
+  const tell = (to: ReadonlyArray<Place>, message: ToWorker) => {
+    for (const { worker } of to) if (worker !== undefined) send(worker, message)
+  }
+
+  /** `undefined` when it ended meanwhile: it reads the config when it begins again. */
+  const prepare = (place: Place, reload: number) =>
+    new Promise<Prepared | undefined>((answered) => {
+      const end = (answer: Prepared | undefined) => {
+        if (answer !== undefined && answer.reload !== reload) return
+        clearTimeout(timer)
+        place.prepared = undefined
+        answered(answer)
+      }
+      const failure = `worker ${place.number} did not read the config within ${limits.workerReloadMs / 1000} s`
+      const timer = setTimeout(() => end({ kind: "prepared", reload, failure }), limits.workerReloadMs)
+      place.prepared = end
+      send(place.worker!, { kind: "prepare", reload })
+    })
+
+  const reload: Crew["reload"] = async (wanted, why) => {
+    const number = ++reloads
+    const asked = ready()
+    const answers = await Promise.all(asked.map((place) => prepare(place, number)))
+    const failed = answers.find((answer) => answer !== undefined && "failure" in answer)
+    if (failed !== undefined) {
+      const { failure } = failed as { readonly failure: string }
+      return new InvalidInput({ subject: "the config", issues: [{ path: [], message: failure }] })
+    }
+    if (answers.some((answer) => answer !== undefined && "revision" in answer && answer.revision !== wanted))
+      return "differ"
+    tell(asked, { kind: "apply", reload: number, why })
+    revision = wanted
+    for (const place of asked) place.revision = wanted
+    // One that became ready meanwhile may have read the one before.
+    if (ready().some((place) => place.revision !== wanted)) options.differ()
+    return "done"
   }
 
   /** For a worker that does not answer its last answer counts. */
@@ -225,9 +318,9 @@ const startCrew = (options: CrewOptions): Crew => {
     stream.setMaxListeners(stream.getMaxListeners() + options.count)
   // Whatever ends this process at once (a second signal) is to leave none of them.
   process.on("exit", killAll)
-  ready.promise.catch(() => undefined)
+  allReady.promise.catch(() => undefined)
   for (const place of places) start(place)
-  return { ready: ready.promise, stop }
+  return { ready: allReady.promise, reload, refuse: (refused) => tell(ready(), { kind: "refuse", refused }), stop }
 }
 
 /** Passes on whole lines, so that those of several processes do not tear each other. */

@@ -2,7 +2,7 @@
  * From the value that a config file exports to the plan that the runtime works by, or to all that is wrong with it. Nothing is taken on
  * trust: a config may come from plain JavaScript.
  */
-import { createHash } from "node:crypto"
+import { createHash, hash } from "node:crypto"
 import * as Result from "effect/Result"
 import type { Connection } from "../model/connector.ts"
 import { isOwnType } from "../model/connection-state.ts"
@@ -21,12 +21,24 @@ import { checkTerms, configTermNames, termFields } from "./check-key.ts"
 import { checkRule } from "./check-rule.ts"
 import { Checker, type Path } from "./check-shape.ts"
 import { limits } from "./defaults.ts"
+import type { Config } from "./define.ts"
 import { compileSchema, type JsonSchema } from "./event-types.ts"
 import type { Compiler, ConnectionPlan, EventTypePlan, KeyDeclaration, Plan, RulePlan, WorkspacePlan } from "./plan.ts"
 import { isSecretRef } from "./secrets.ts"
 
 /** The plan of a config, or every error in it. */
-export const checkConfig = (config: unknown, compiler: Compiler): Result.Result<Plan, ReadonlyArray<Issue>> => {
+export const checkConfig = (config: unknown, compiler: Compiler): Checked => {
+  const steps = checkingConfig(config, compiler)
+  for (;;) {
+    const step = steps.next()
+    if (step.done === true) return step.value
+  }
+}
+
+type Checked = Result.Result<Plan, ReadonlyArray<Issue>>
+
+/** The same in steps, of a workspace each: a large config takes seconds, in which a runtime has other things to do. */
+export function* checkingConfig(config: unknown, compiler: Compiler): Generator<void, Checked> {
   const check = new Checker()
   const root = check.object(config, [], ["plans", "accounts", "keys", "eventTypes", "workspaces"])
   if (root === undefined) return Result.fail(check.issues)
@@ -41,11 +53,13 @@ export const checkConfig = (config: unknown, compiler: Compiler): Result.Result<
   for (const [id, value] of Object.entries(declared ?? {})) {
     const workspace = checkWorkspace(check, id, value, { accounts: [...declaredAccounts.keys()], shared, compiler })
     if (workspace !== undefined) workspaces.set(id, workspace)
+    yield
   }
   const accounts = checkPlanLimits(check, declaredAccounts, workspaces)
   const declaredKeys = checkKeys(check, root["keys"], names)
   if (check.issues.length > 0) return Result.fail(check.issues)
-  return Result.succeed(Object.freeze({ revision: revisionOf(config), workspaces, accounts, keys: [], declaredKeys }))
+  const { revision, digests } = yield* digestsOf(config)
+  return Result.succeed(Object.freeze({ revision, workspaces, accounts, keys: [], declaredKeys, digests }))
 }
 
 const checkKeys = (check: Checker, value: unknown, workspaces: ReadonlyArray<string>): ReadonlyArray<KeyDeclaration> =>
@@ -160,18 +174,19 @@ const fieldsOf = (types: Types): ReadonlyMap<EventType, JsonSchema | undefined> 
 }
 
 /** The same config gives the same revision, on every machine: its content as JSON, connectors by name, schemas by their JSON form. */
-const revisionOf = (config: unknown): string => {
+function* digestsOf(config: unknown): Generator<void, Required<Pick<Plan, "revision" | "digests">>> {
   const digest = createHash("sha256")
+  const digests = new Map<WorkspaceId, string>()
+  const { workspaces, ...rest } = config as Config
   // A workspace at a time: the whole text of a large config would be hundreds of megabytes.
-  const text = objectText(config, (key, value) => {
-    if (key === "eventTypes") return eventTypesText(value)
-    if (key !== "workspaces") return JSON.stringify(value)
-    for (const [id, workspace] of Object.entries(value as object)) {
-      digest.update(`${JSON.stringify(id)}:${workspaceText(workspace)},`)
-    }
-    return undefined
-  })
-  return digest.update(text).digest("hex").slice(0, 12)
+  for (const [id, workspace] of Object.entries(workspaces)) {
+    const text = workspaceText(workspace)
+    digests.set(id, hash("sha256", text, "base64"))
+    digest.update(`${JSON.stringify(id)}:${text},`)
+    yield
+  }
+  const text = objectText(rest, (key, value) => (key === "eventTypes" ? eventTypesText(value) : JSON.stringify(value)))
+  return { revision: digest.update(text).digest("hex").slice(0, 12), digests }
 }
 
 const objectText = (value: unknown, textOf: (key: string, value: unknown) => string | undefined): string => {

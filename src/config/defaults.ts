@@ -5,6 +5,9 @@
 
 import { historyLimits } from "./history-limits.ts"
 import { oauthLimits } from "./oauth-limits.ts"
+import { replayLimits } from "./replay-limits.ts"
+import { reloadLimits } from "./reload-limits.ts"
+import { usageLimits } from "./usage-limits.ts"
 
 const kibibyte = 1024
 const mebibyte = 1024 * kibibyte
@@ -61,6 +64,7 @@ export const limits = {
   rateLimitPerMaxMs: 1 * day,
   retryAttemptsMax: 100,
   retryWaitMaxMs: 7 * day,
+  ...reloadLimits,
   /** Errors shown of one config; the count is always whole. */
   issuesShown: 100,
 
@@ -100,6 +104,8 @@ export const limits = {
   historyMaxAgeMs: 35 * day,
   deadMaxAgeMs: 30 * day,
 
+  ...usageLimits,
+
   // ── routing ──
   /** Fixed when the streams are made: a workspace belongs to one partition. */
   partitions: 8,
@@ -113,49 +119,7 @@ export const limits = {
   ruleFailuresRecorded: 50,
 
   // ── replays ──
-  /** How long what became of a replay is remembered. */
-  replaysMaxAgeMs: 30 * day,
-  /** Deliveries that a replay makes each second when nobody says. */
-  replayRate: 100,
-  replayRateMax: 10_000,
-  /** Replays of one workspace under way at once; its others wait for their turn. */
-  replaysRunning: 4,
-  /** Those of one workspace that are not over; more are refused. */
-  replaysPerWorkspace: 20,
-  /** Events read at once. */
-  replayPageEvents: 200,
-  /** Deliveries in one commit: their records must fit its checkpoint. */
-  replayCommit: 200,
-  /** How often a replay that finds nothing to send says how far it has come. */
-  replayCheckpointMs: 2 * second,
-  /** How often it is tried to stop a replay that goes on meanwhile. */
-  replayStopTries: 50,
-  /** Deliveries of which a replay remembers what became of them, when it chooses by that. */
-  replayKnown: 1_000_000,
-  /** Events that a preview over HTTP looks at. */
-  previewEvents: 50_000,
-  /** Previews at once in one process. */
-  previewsRunning: 2,
-  /** Requests that a preview shows when nobody says, and at the most. */
-  previewRequests: 3,
-  previewRequestsMax: 50,
-  /** Events that a backtest compares. */
-  backtestEvents: 200_000,
-  /** Actions that a backtest tells of for each kind of difference, the most frequent first; examples of each when nobody says. */
-  backtestActions: 100,
-  backtestExamples: 3,
-  backtestExamplesMax: 50,
-  /** Differences shown of one request, and characters of a value in one. */
-  differencesShown: 10,
-  differenceCharacters: 200,
-  /** How often a command that follows a replay looks at it. */
-  replayFollowMs: second,
-  /** Replays that a list shows at the most. */
-  replaysListedMax: 500,
-  /** The body of a request that begins one. */
-  replayBodyBytes: 64 * kibibyte,
-  /** Patterns of event types. */
-  replayTypes: 100,
+  ...replayLimits,
 
   // ── delivering ──
   /** Fixed when the streams are made: a connection belongs to one shard. */

@@ -164,4 +164,6 @@ export interface Plan {
   readonly keys: ReadonlyArray<KeyPlan>
   /** Keys of the config whose secrets are not looked up yet. */
   readonly declaredKeys?: ReadonlyArray<KeyDeclaration>
+  /** Of what each workspace is written as, by the same measure as `revision`. */
+  readonly digests?: ReadonlyMap<WorkspaceId, string>
 }

@@ -44,6 +44,8 @@ export interface Settings {
   readonly logLevel: LogLevel
   /** Processes that share the port and the work. */
   readonly workers: number
+  /** Whether the config is taken up when its files change, without being told to. */
+  readonly watch: boolean
   /** Base URL of an OpenTelemetry collector that takes OTLP over HTTP. */
   readonly otlpEndpoint?: string
 }
@@ -54,6 +56,7 @@ export interface SettingsFlags {
   readonly port?: number
   readonly host?: string
   readonly workers?: number
+  readonly watch?: boolean
 }
 
 /** Shorter ones could be guessed. */
@@ -101,6 +104,9 @@ export const loadSettings = (env: Environment, flags: SettingsFlags = {}): Resul
     const problem = workersProblem(text)
     return problem === undefined ? { value: Number(text) } : problem
   })
+  const watch = checked("MESHES_WATCH", (text) =>
+    /^(?:true|false)$/.test(text) ? { value: text === "true" } : `"${text}" is neither "true" nor "false"`,
+  )
   const otlp = checked("OTEL_EXPORTER_OTLP_ENDPOINT", (text) =>
     /^https?:\/\//.test(text) && URL.canParse(text)
       ? { value: text }
@@ -138,6 +144,7 @@ export const loadSettings = (env: Environment, flags: SettingsFlags = {}): Resul
     returnTo: returnTo?.value ?? [],
     logLevel: logLevel?.value ?? defaults.logLevel,
     workers: flags.workers ?? workers?.value ?? defaults.workers,
+    watch: flags.watch ?? watch?.value ?? false,
     ...(otlp === undefined ? {} : { otlpEndpoint: otlp.value }),
   })
 }

@@ -6,7 +6,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { ConnectionPlan, Plan } from "../config/plan.ts"
-import type { Host } from "../model/connector.ts"
+import type { AnyAction, Host } from "../model/connector.ts"
 import type { Delivery } from "../model/delivery.ts"
 import type { Outcome } from "../model/outcome.ts"
 import { sendBatch, type Attempted } from "./batch.ts"
@@ -50,34 +50,38 @@ export const makeAttempt = (dependencies: AttemptDependencies): MakeAttempt => {
     return yield* Effect.promise(() => prepare(target, attempt.settings, next, envelope, Date.now()))
   })
 
-  const run = Effect.fnUntraced(function* (sendings: ReadonlyArray<Sending>) {
-    const config = plan()
-    const targets = sendings.map(({ delivery }) => findTarget(config, delivery))
-    const found = targets.find(Result.isSuccess)
-    if (found === undefined) return allOf(targets.map((target) => Result.merge(target) as Outcome))
-    const { connection } = found.success
-    const resolved = settings(connection)
-    if (Result.isFailure(resolved)) {
-      // Not the deliveries' fault: they wait, and go out once the secret is set.
-      const message = resolved.failure
-      return allOf(sendings.map(() => ({ kind: "auth_failed", permanent: false, pause: secretMissing, message })))
-    }
-    const attempt: Attempt = { connection, settings: resolved.success, exchange }
-    const prepared: Array<Result.Result<Prepared, Outcome>> = []
-    for (const [i, target] of targets.entries()) {
-      const one = Result.isFailure(target)
-        ? Result.fail(target.failure)
-        : yield* ready(target.success, attempt, sendings[i]!)
-      prepared.push(one)
-    }
-    const { action } = found.success
-    // A bug's message may hold what the connector had in its hands.
-    return yield* caught(
-      "batch" in action ? sendBatch(action, prepared, attempt) : sendAlone(prepared[0]!, attempt),
-      sendings,
-      (outcome) => shown({ outcome }, attempt),
-    )
-  })
+  const run: (config: Plan, sendings: ReadonlyArray<Sending>) => Effect.Effect<Attempted> = Effect.fnUntraced(
+    function* (config: Plan, sendings: ReadonlyArray<Sending>) {
+      const targets = sendings.map(({ delivery }) => findTarget(config, delivery))
+      const found = targets.find(Result.isSuccess)
+      if (found === undefined) return allOf(targets.map((target) => Result.merge(target) as Outcome))
+      const { connection, action } = found.success
+      // They were gathered by a config that may be in force no longer.
+      if (sendings.length > 1 && !goTogether(targets, action)) {
+        return oneByOne(yield* Effect.forEach(sendings, (sending) => run(config, [sending])))
+      }
+      const resolved = settings(connection)
+      if (Result.isFailure(resolved)) {
+        // Not the deliveries' fault: they wait, and go out once the secret is set.
+        const message = resolved.failure
+        return allOf(sendings.map(() => ({ kind: "auth_failed", permanent: false, pause: secretMissing, message })))
+      }
+      const attempt: Attempt = { connection, settings: resolved.success, exchange }
+      const prepared: Array<Result.Result<Prepared, Outcome>> = []
+      for (const [i, target] of targets.entries()) {
+        const one = Result.isFailure(target)
+          ? Result.fail(target.failure)
+          : yield* ready(target.success, attempt, sendings[i]!)
+        prepared.push(one)
+      }
+      // A bug's message may hold what the connector had in its hands.
+      return yield* caught(
+        "batch" in action ? sendBatch(action, prepared, attempt) : sendAlone(prepared[0]!, attempt),
+        sendings,
+        (outcome) => shown({ outcome }, attempt),
+      )
+    },
+  )
 
   const sendAlone = (prepared: Result.Result<Prepared, Outcome>, attempt: Attempt): Effect.Effect<Attempted> =>
     Result.isFailure(prepared)
@@ -107,8 +111,23 @@ export const makeAttempt = (dependencies: AttemptDependencies): MakeAttempt => {
     }))
   }
 
-  return (sendings) => caught(run(sendings), sendings)
+  return (sendings) => {
+    const config = plan()
+    return Effect.map(caught(run(config, sendings), sendings), (attempted) => ({
+      ...attempted,
+      revision: config.revision,
+    }))
+  }
 }
+
+const goTogether = (targets: ReadonlyArray<Result.Result<Target, Outcome>>, action: AnyAction): boolean =>
+  "batch" in action && targets.every((target) => Result.isFailure(target) || target.success.action === action)
+
+const oneByOne = (each: ReadonlyArray<Attempted>): Attempted => ({
+  outcomes: each.flatMap(({ outcomes }) => outcomes),
+  call: (each.find(({ call }) => call.kind !== "delivered") ?? each[0]!).call,
+  calls: each.reduce((sum, { calls }) => sum + calls, 0),
+})
 
 /** @param as how the outcome of a bug is kept */
 const caught = (

@@ -21,6 +21,8 @@ export interface Attempted {
   readonly call: Outcome
   /** Calls that were made. */
   readonly calls: number
+  /** Of the config that they were made by. */
+  readonly revision?: string
 }
 
 type Batch = BatchAction<any, any>

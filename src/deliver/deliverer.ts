@@ -113,8 +113,13 @@ export const delivererLayer = Layer.effectDiscard(
         }),
         // After the resolver, which was made before and listens too.
         vault.listen(({ workspace }) => mender.workspace(workspace)),
+        current.listen?.(() => {
+          resolver.lookAgain()
+          mender.all()
+          for (const shard of shards) shard.configChanged()
+        }),
       ]),
-      (stops) => Effect.sync(() => stops.forEach((stop) => stop())),
+      (stops) => Effect.sync(() => stops.forEach((stop) => stop?.())),
     )
     // Together, so that at the end they let go at the same time.
     const loops = shards.map((shard, index) =>

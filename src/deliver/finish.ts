@@ -9,17 +9,21 @@ import type { DeliveryAttempted } from "../model/record.ts"
 import { delayAfter } from "./backoff.ts"
 import { step } from "./step.ts"
 
-/**
- * The delivery as an outcome leaves it, and the record of the attempt.
- *
- * @param cancelled somebody stopped it while it was being sent: there is no other attempt
- */
+/** How an attempt was made. */
+export interface Made {
+  readonly durationMs: number
+  /** Of the config that it was sent by; absent: the one that decided on it. */
+  readonly revision?: string | undefined
+  /** Somebody stopped it while it was being sent: there is no other attempt. */
+  readonly cancelled?: boolean
+}
+
+/** The delivery as an outcome leaves it, and the record of the attempt. */
 export const finish = (
   delivery: Delivery,
   outcome: Outcome,
   retry: RetryPlan,
-  durationMs: number,
-  cancelled = false,
+  { durationMs, revision = delivery.revision, cancelled = false }: Made,
 ) => {
   // What the connection lacks is nothing that a delivery dies of.
   const attempts = outcome.pause === undefined ? retry.attempts : Number.POSITIVE_INFINITY
@@ -47,10 +51,16 @@ export const finish = (
     },
     ...(due === undefined ? {} : { next: due }),
   }
-  return { after, record: recordOf(after, outcome, durationMs, now) }
+  return { after, record: recordOf(after, outcome, durationMs, now, revision) }
 }
 
-const recordOf = (delivery: Delivery, outcome: Outcome, durationMs: number, at: number): DeliveryAttempted => ({
+const recordOf = (
+  delivery: Delivery,
+  outcome: Outcome,
+  durationMs: number,
+  at: number,
+  revision: string,
+): DeliveryAttempted => ({
   kind: "delivery.attempted",
   at,
   delivery: delivery.id,
@@ -71,5 +81,6 @@ const recordOf = (delivery: Delivery, outcome: Outcome, durationMs: number, at: 
   ...(outcome.request === undefined ? {} : { request: outcome.request }),
   ...(outcome.response === undefined ? {} : { response: outcome.response }),
   revision: delivery.revision,
+  ...(revision === delivery.revision ? {} : { sent_revision: revision }),
   ...(delivery.replay === undefined ? {} : { replay: delivery.replay }),
 })

@@ -175,6 +175,11 @@ export class Shard {
     wake(connected)
   }
 
+  /** The config is another: what it did not allow before may be allowed now. */
+  configChanged(): void {
+    for (const connected of this.#connections.values()) wake(connected)
+  }
+
   /** Tells the server that what is held is being worked on. */
   reassure(): void {
     const now = performance.now()
@@ -337,8 +342,10 @@ export class Shard {
         const durationMs = Math.round(performance.now() - started)
         const finished = items.map(({ delivery, event }, index) => {
           const outcome = attempted.outcomes[index]!
+          const { revision } = attempted
           const cancelled = this.#instructed.isCancelled(delivery)
-          const { after, record } = finish(delivery, outcome, this.#options.retry(delivery), durationMs, cancelled)
+          const made = { durationMs, revision, cancelled }
+          const { after, record } = finish(delivery, outcome, this.#options.retry(delivery), made)
           const acknowledge = () => {
             stored(after, index)
             this.#instructed.end(after)

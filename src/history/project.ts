@@ -180,7 +180,7 @@ export const makeProjector = (db: DatabaseSync): Projector => {
     const next = record.next ?? null
     const message = record.message ?? null
     const { created, tie } = row
-    const revision = nameKey(record.revision)
+    const revision = nameKey(record.sent_revision ?? record.revision)
     const added = sql.addAttempt.run(
       created,
       tie,

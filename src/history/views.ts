@@ -60,6 +60,8 @@ export interface AttemptView {
   readonly duration_ms: number
   readonly message?: string
   readonly next?: number
+  /** Of the config that it went by. */
+  /** Of the config that it was made with. */
   readonly revision: string
   /** The message of `HISTORY` that has the rest of it. */
   readonly seq: number

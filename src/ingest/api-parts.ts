@@ -12,15 +12,31 @@ export const time = Schema.String.annotate({ format: "date-time", description: "
 
 export const InputErrors = Schema.Array(Schema.Struct({ path: Schema.String, message: Schema.String }))
 
+const problemFields = <S extends ProblemStatus>(status: S) => ({
+  title: Schema.String,
+  status: Schema.Literal(status),
+  message: Schema.String,
+  errors: Schema.optionalKey(InputErrors),
+})
+
+const asProblem =
+  (status: ProblemStatus, description: string) =>
+  <S extends Schema.Top>(schema: S) =>
+    schema
+      .annotate({ identifier: `Problem${status}`, title: titles[status], description })
+      .pipe(HttpApiSchema.status(status), HttpApiSchema.asJson({ contentType: "application/problem+json" }))
+
 export const problemAt = (status: ProblemStatus, description: string) =>
+  Schema.Struct(problemFields(status)).pipe(asProblem(status, description))
+
+/** A plan's limit is reached. */
+export const limitProblemAt = (description: string) =>
   Schema.Struct({
-    title: Schema.String,
-    status: Schema.Literal(status),
-    message: Schema.String,
-    errors: Schema.optionalKey(InputErrors),
-  })
-    .annotate({ identifier: `Problem${status}`, title: titles[status], description })
-    .pipe(HttpApiSchema.status(status), HttpApiSchema.asJson({ contentType: "application/problem+json" }))
+    ...problemFields(429),
+    resets_at: Schema.optionalKey(
+      time.annotate({ description: "When the month ends, and what is used up is there again." }),
+    ),
+  }).pipe(asProblem(429, description))
 
 export const jsonAs = (contentType: string) => HttpApiSchema.asJson({ contentType })
 export const workspaceParams = Schema.Struct({ workspace: Schema.String })

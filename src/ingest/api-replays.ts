@@ -26,7 +26,7 @@ const filterFields = {
   resource: Schema.optionalKey(text(resourcePattern, "Events about such a resource.")),
   resource_id: Schema.optionalKey(text(resourcePattern, "Events about that one.")),
   expression: Schema.optionalKey(
-    Schema.String.annotate({ description: "JSONata over the event: those of which it is true." }),
+    Schema.String.annotate({ description: "JSONata over the event: those of which it is true. Wants `payload:read`." }),
   ),
   rule: Schema.optionalKey(Schema.String.annotate({ description: "Deliveries by this rule alone." })),
   connection: Schema.optionalKey(Schema.String.annotate({ description: "Deliveries over this connection alone." })),

@@ -16,7 +16,8 @@ import { ActsApi } from "./api-acts.ts"
 import { ConnectionsApi, IntegrationsApi, OAuthApi, SecretsApi } from "./api-connections.ts"
 import { KeysApi } from "./api-keys.ts"
 import { ReplaysApi } from "./api-replays.ts"
-import { InputErrors, jsonAs, problemAt, text, time } from "./api-parts.ts"
+import { UsageApi } from "./api-usage.ts"
+import { InputErrors, jsonAs, limitProblemAt, problemAt, text, time } from "./api-parts.ts"
 
 const fields = {
   workspace: Schema.optionalKey(text(workspacePattern, "May be left out when the key is bound to one workspace.")),
@@ -75,6 +76,7 @@ const RecordRefused = Schema.Struct({
   title: Schema.String,
   message: Schema.String,
   errors: InputErrors,
+  resets_at: Schema.optionalKey(time),
 }).annotate({ identifier: "RecordRefused" })
 
 const bulkFields = {
@@ -101,7 +103,7 @@ const problems = [
   problemAt(413, "The body, or the event, is too large."),
   problemAt(415, "The content type is none that is taken."),
   problemAt(422, "The payload does not fit the schema of its event type."),
-  problemAt(429, "A limit is reached; `Retry-After` says when to try again."),
+  limitProblemAt("A limit of the plan is reached; `Retry-After` says when to try again."),
   problemAt(500, "A bug of the server's."),
   problemAt(503, "The log cannot store it now. `message` says whether nothing was stored or that is not known."),
 ]
@@ -140,6 +142,14 @@ const Loops = Schema.Struct({
       alive: Schema.Boolean,
       silent_ms: Schema.NullOr(Schema.Int).annotate({ description: "Since it last moved; null: it has not begun." }),
       failure: Schema.optionalKey(Schema.String),
+    }),
+  ),
+  config: Schema.optionalKey(
+    Schema.Struct({
+      revisions: Schema.Array(Schema.String).annotate({
+        description: "In force: one, but for the moment of a reload.",
+      }),
+      refused: Schema.Boolean.annotate({ description: "The newest config is wrong; the one before goes on." }),
     }),
   ),
 })
@@ -202,6 +212,7 @@ export class Api extends HttpApi.make("meshes")
   .add(IntegrationsApi)
   .add(KeysApi)
   .add(ReplaysApi)
+  .add(UsageApi)
   .add(ActsApi)
   .add(HealthApi)
   .annotateMerge(

@@ -2,7 +2,10 @@
  * Every refusal over HTTP: `application/problem+json` that says what is wrong and what to do, field by field where it can.
  */
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import { limits } from "../config/defaults.ts"
+import { logTime } from "../log/log-time.ts"
 import { formatPath, type Issue, type LogUnavailable } from "../model/errors.ts"
+import type { LimitReached } from "../model/usage.ts"
 
 export const titles = {
   400: "Malformed request",
@@ -29,6 +32,8 @@ export interface Problem {
   /** What is wrong with the input, value by value; paths from its root. */
   readonly errors?: ReadonlyArray<{ readonly path: string; readonly message: string }>
   readonly headers?: { readonly [name: string]: string }
+  /** When what is used up is there again, in RFC 3339. */
+  readonly resets_at?: string
 }
 
 /** Seconds after which a refusal that is ours to mend is worth another try. */
@@ -65,6 +70,18 @@ export const logProblem = (error: LogUnavailable): Problem => ({
   headers: retryAfter,
 })
 
+const limitProblem = (error: LimitReached): Problem => ({
+  status: 429,
+  message: error.message,
+  headers: {
+    "retry-after": String(Math.ceil((error.reserved ? limits.usageRetryMs : error.resets - logTime()) / 1000)),
+  },
+  resets_at: new Date(error.resets).toISOString(),
+})
+
+export const refusalProblem = (error: LogUnavailable | LimitReached): Problem =>
+  error._tag === "LogUnavailable" ? logProblem(error) : limitProblem(error)
+
 /** Of a call that may be repeated, whatever became of the first. */
 export const unavailable = ({ reason }: LogUnavailable, advice = "send it again"): Problem => ({
   status: 503,
@@ -78,6 +95,7 @@ export const problemRecord = (given: Problem) => ({
   title: titles[given.status],
   message: given.message,
   errors: given.errors ?? [],
+  resets_at: given.resets_at,
 })
 
 export const problemResponse = (given: Problem): HttpServerResponse.HttpServerResponse =>
@@ -87,6 +105,7 @@ export const problemResponse = (given: Problem): HttpServerResponse.HttpServerRe
       status: given.status,
       message: given.message,
       errors: given.errors,
+      resets_at: given.resets_at,
     }),
     {
       status: given.status,

@@ -3,13 +3,15 @@
  * already" (200) with the first one's facts when its id or idempotency key is a repeat.
  *
  * What is asked of each event, in this order: may this key publish such events there (401, 403), is it readable (400, 413, 415), is there such a
- * workspace (404), does the payload fit its declared type (422; a type nobody declared is taken as it is), can the log have it (503).
+ * workspace (404), does the payload fit its declared type (422; a type nobody declared is taken as it is), does its plan allow it
+ * (429), can the log have it (503).
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Result from "effect/Result"
+import { Admission, type Refusal } from "../accounts/admission.ts"
 import { allowsOrigin, Keys } from "../accounts/keys.ts"
 import { CurrentPlan } from "../config/current-plan.ts"
 import { limits } from "../config/defaults.ts"
@@ -21,7 +23,7 @@ import { acceptSeconds, eventsAccepted, eventsRefused, eventsRepeated, requestsI
 import { authenticate } from "./authenticate.ts"
 import { expectedBytes, formOf, readBody } from "./body.ts"
 import { forPages } from "./cors.ts"
-import { busy, logProblem, type Problem, problem, problemRecord, problemResponse } from "./problem.ts"
+import { busy, refusalProblem, type Problem, problem, problemRecord, problemResponse } from "./problem.ts"
 import { type Asked, draft, type Draft, parseOne, renameIfElsewhere, splitBulk } from "./read.ts"
 
 /** Longest `Idempotency-Key`. */
@@ -42,6 +44,7 @@ interface Stored {
 /** The handlers of the two publishing calls. They answer every failure themselves. */
 export const makePublisher = Effect.gen(function* () {
   const log = yield* EventLog
+  const admission = yield* Admission
   const keys = yield* Keys
   const current = yield* CurrentPlan
   const context = yield* Effect.context<never>()
@@ -97,14 +100,14 @@ export const makePublisher = Effect.gen(function* () {
     return Result.succeed({ identity: identity.success, form: form.success, defaults, plan: current.get(), now })
   }
 
-  const store = (parsed: ParsedEvent, asked: Asked): Effect.Effect<Stored, LogUnavailable> =>
-    log.append(toEntry(parsed, asked.now)).pipe(
+  const store = (parsed: ParsedEvent, asked: Asked): Effect.Effect<Stored, Refusal> =>
+    admission.append(toEntry(parsed, asked.now)).pipe(
       Effect.timeoutOrElse({ duration: limits.acceptTimeoutMs, orElse: () => Effect.fail(silent) }),
       Effect.flatMap((appended) => settle(parsed, appended, asked)),
     )
 
   /** What the log's answer means: the event is stored now, or an earlier one of its id is what the publisher is told of. */
-  const settle = (parsed: ParsedEvent, appended: Appended, asked: Asked): Effect.Effect<Stored, LogUnavailable> => {
+  const settle = (parsed: ParsedEvent, appended: Appended, asked: Asked): Effect.Effect<Stored, Refusal> => {
     const { event } = parsed
     if (!appended.duplicate) return Effect.succeed({ event, created: asked.now, repeated: false })
     return Effect.matchEffect(log.read(appended.seq), {
@@ -124,7 +127,7 @@ export const makePublisher = Effect.gen(function* () {
       const parsed = parseOne(request, asked, body.success)
       if (Result.isFailure(parsed)) return Effect.succeed(refusal(parsed.failure))
       return Effect.match(store(parsed.success, asked), {
-        onFailure: (error) => refusal(logProblem(error)),
+        onFailure: (error) => refusal(refusalProblem(error)),
         onSuccess: (stored) => {
           const metric = stored.repeated ? eventsRepeated : eventsAccepted
           metric.updateUnsafe(1, context)
@@ -147,19 +150,20 @@ export const makePublisher = Effect.gen(function* () {
     const fresh = drafts.flatMap((one) => (one.kind === "fresh" ? [one.parsed] : []))
     const stored = yield* storeAll(fresh, asked)
     const failures = stored.filter(Result.isFailure)
-    const worst = failures.find((one) => one.failure.stored === "unknown") ?? failures[0]
+    const away = failures.flatMap(({ failure }) => (failure._tag === "LogUnavailable" ? [failure] : []))
+    const worst = away.find((one) => one.stored === "unknown") ?? away[0]
     // With nothing stored and nothing else to tell, it is the whole request that failed.
-    return worst !== undefined && failures.length === stored.length && drafts.every((one) => one.kind !== "refused")
-      ? refusal(logProblem(worst.failure))
+    return worst !== undefined && away.length === stored.length && drafts.every((one) => one.kind !== "refused")
+      ? refusal(refusalProblem(worst))
       : answerBulk(drafts, stored)
   })
 
   const storeAll = (
     fresh: ReadonlyArray<ParsedEvent>,
     asked: Asked,
-  ): Effect.Effect<ReadonlyArray<Result.Result<Stored, LogUnavailable>>> => {
+  ): Effect.Effect<ReadonlyArray<Result.Result<Stored, Refusal>>> => {
     if (fresh.length === 0) return Effect.succeed([])
-    return log.appendAll(fresh.map((one) => toEntry(one, asked.now))).pipe(
+    return admission.appendAll(fresh.map((one) => toEntry(one, asked.now))).pipe(
       Effect.timeoutOrElse({
         duration: limits.acceptTimeoutMs,
         orElse: () => Effect.succeed(fresh.map(() => Result.fail(silent))),
@@ -181,7 +185,7 @@ export const makePublisher = Effect.gen(function* () {
     )
   }
 
-  const answerBulk = (drafts: ReadonlyArray<Draft>, stored: ReadonlyArray<Result.Result<Stored, LogUnavailable>>) => {
+  const answerBulk = (drafts: ReadonlyArray<Draft>, stored: ReadonlyArray<Result.Result<Stored, Refusal>>) => {
     let errors = 0
     let accepted = 0
     const failed = (given: Problem) => {
@@ -192,7 +196,7 @@ export const makePublisher = Effect.gen(function* () {
     const records = drafts.map((one) => {
       if (one.kind === "refused") return failed(one.problem)
       const result = stored[one.position]!
-      if (Result.isFailure(result)) return failed(logProblem(result.failure))
+      if (Result.isFailure(result)) return failed(refusalProblem(result.failure))
       const repeated = one.kind === "repeat" || result.success.repeated
       if (!repeated) accepted++
       return eventRecord({ ...result.success, repeated })

@@ -18,11 +18,13 @@ import { HttpApiSchemaError } from "effect/http-api/HttpApiError"
 import * as HttpApiScalar from "effect/http-api/HttpApiScalar"
 import * as Layer from "effect/Layer"
 import { isTagged } from "effect/Predicate"
+import type { Admission } from "../accounts/admission.ts"
 import { Keys } from "../accounts/keys.ts"
 import type { CurrentPlan } from "../config/current-plan.ts"
 import { limits } from "../config/defaults.ts"
 import type { Audit } from "../log/audit.ts"
 import type { ConnectionStates, ConnectionSwitch } from "../log/connections.ts"
+import type { History } from "../history/history.ts"
 import type { EventLog } from "../log/event-log.ts"
 import type { IssuedKeys } from "../log/issued-keys.ts"
 import type { Replays } from "../log/replays.ts"
@@ -44,6 +46,7 @@ import { problem, problemResponse } from "./problem.ts"
 import { makePublisher } from "./publish.ts"
 import { makeReplays, type Replayer } from "./replays.ts"
 import { makeSecrets } from "./secrets.ts"
+import { makeUsage } from "./usage.ts"
 
 /** How often, while the server closes, connections that have become idle are closed. */
 const idleClosedEveryMs = 50
@@ -66,6 +69,7 @@ export const ingestLayer = (options: {
 }): Layer.Layer<
   IngestAddress,
   Unusable,
+  | Admission
   | EventLog
   | Audit
   | Health
@@ -80,6 +84,7 @@ export const ingestLayer = (options: {
   | Catalog
   | Replays
   | Replayer
+  | History
   | Operator
 > =>
   Layer.effect(
@@ -221,10 +226,18 @@ const keys = HttpApiBuilder.group(Api, "keys", (handlers) =>
   ),
 )
 
+const usage = HttpApiBuilder.group(Api, "usage", (handlers) =>
+  Effect.map(makeUsage, ({ list, show }) =>
+    handlers
+      .handleRaw("list", ({ request }) => list(request))
+      .handleRaw("show", ({ request, params }) => show(request, params)),
+  ),
+)
+
 const health = HttpApiBuilder.group(Api, "health", (handlers) =>
   Effect.gen(function* () {
     const reporting = yield* Reporting
-    const report = reporting(ownReport(yield* Effect.context<Health>()))
+    const report = reporting(ownReport(yield* Effect.context<Health | CurrentPlan>()))
     return handlers
       .handleRaw("alive", () => Effect.succeed(HttpServerResponse.jsonUnsafe({ status: "ok" })))
       .handleRaw("ready", () =>
@@ -244,7 +257,7 @@ const health = HttpApiBuilder.group(Api, "health", (handlers) =>
 
 const routes = Layer.mergeAll(
   HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(
-    Layer.provide([events, connections, oauth, secrets, integrations, replays, acts, keys, health]),
+    Layer.provide([events, connections, oauth, secrets, integrations, replays, acts, keys, usage, health]),
   ),
   HttpApiScalar.layer(Api, { path: "/docs", scalar: { withDefaultFonts: false } }),
 )

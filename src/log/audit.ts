@@ -31,14 +31,19 @@ export class Audit extends Context.Service<
   )
 }
 
-/** For what else of the log must be told. */
+/** For what else of the log must be told. @param once a name that nothing else has: what several processes tell is told once */
 export const writeAudit = Effect.fnUntraced(function* (
   nats: NatsShape,
   actor: Actor,
   act: Act,
+  once?: string,
 ): Effect.fn.Return<void, LogUnavailable> {
-  const body = Buffer.from(JSON.stringify(auditRecords(actor, act, logTime())))
-  const result = yield* Effect.promise(() => publishBatch(nats.nc, [{ subject: subjects.history("operate"), body }]))
+  const message = {
+    subject: subjects.history("operate"),
+    body: Buffer.from(JSON.stringify(auditRecords(actor, act, logTime()))),
+    ...(once === undefined ? {} : { headers: `Nats-Msg-Id: ${once}\r\n` }),
+  }
+  const result = yield* Effect.promise(() => publishBatch(nats.nc, [message]))
   if (result._tag === "Stored") return
   const stored = result._tag === "Refused" ? "no" : "unknown"
   return yield* new LogUnavailable({ operation: "writing the audit", reason: result.reason, stored })

@@ -106,7 +106,8 @@ export const ensureConsumer = async (nats: NatsShape, config: Partial<ConsumerCo
   }
 }
 
-const isMissing = (cause: unknown): boolean =>
+/** The stream is not there. */
+export const isMissing = (cause: unknown): boolean =>
   (cause as { status?: number; code?: number }).status === 404 ||
   (cause as { code?: number }).code === 404 ||
   /stream not found/i.test(reasonOf(cause))

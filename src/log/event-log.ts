@@ -17,6 +17,9 @@ import { Nats, reasonOf, type NatsShape } from "./connection.ts"
 import { createdHeader, readStored } from "./stored.ts"
 import { streams, subjects } from "./topology.ts"
 
+/** Ids that are asked about in one batch. */
+const knownAtOnce = 100
+
 export interface Entry {
   readonly workspace: WorkspaceId
   readonly type: EventType
@@ -44,6 +47,8 @@ export class EventLog extends Context.Service<
     readonly appendAll: (
       entries: ReadonlyArray<Entry>,
     ) => Effect.Effect<ReadonlyArray<Result.Result<Appended, LogUnavailable>>>
+    /** Which of these are in the log already, as far as it remembers ids: `append` would call them duplicates. Nothing is stored. */
+    readonly known: (entries: ReadonlyArray<Entry>) => Effect.Effect<ReadonlyArray<boolean>, LogUnavailable>
     /** The event at a sequence as it was first accepted: what a duplicate is answered with. */
     readonly read: (
       seq: number,
@@ -74,6 +79,8 @@ export class EventLog extends Context.Service<
       return EventLog.of({
         append: (entry) => Effect.flatMap(one(entry), Effect.fromResult),
         appendAll: all,
+        known: (entries) =>
+          Effect.tryPromise({ try: () => known(nats, entries), catch: (cause) => unavailable(reasonOf(cause), "no") }),
         read: (seq) =>
           Effect.tryPromise({
             try: () => readStored(nats, seq),
@@ -82,6 +89,26 @@ export class EventLog extends Context.Service<
       })
     }),
   )
+}
+
+/** Refuses the batch that it comes with: no stream has this name. */
+const never = { headers: "Nats-Expected-Stream: none\r\n", body: new Uint8Array() }
+
+/** Asks by batches that cannot be stored: what the log says first is that there is a duplicate among them. */
+const known = async (nats: NatsShape, entries: ReadonlyArray<Entry>): Promise<ReadonlyArray<boolean>> => {
+  const anyOf = async (some: ReadonlyArray<Entry>): Promise<boolean> => {
+    const { subject } = messageOf(some[0]!)
+    const result = await publishBatch(nats.nc, [...some.map(messageOf), { ...never, subject }])
+    if (result._tag === "Unknown") throw new Error(result.reason)
+    return result._tag === "Refused" && result.code === errorCodes.duplicateInBatch
+  }
+  const found: Array<boolean> = []
+  for (let from = 0; from < entries.length; from += knownAtOnce) {
+    const some = entries.slice(from, from + knownAtOnce)
+    const any = await anyOf(some)
+    found.push(...(any ? await Promise.all(some.map((entry) => anyOf([entry]))) : some.map(() => false)))
+  }
+  return found
 }
 
 const unavailable = (reason: string, stored: "no" | "unknown") =>
@@ -139,7 +166,14 @@ const makeAppender = (nats: NatsShape) => {
     return group
   }
 
-  const store = async (group: Array<Waiting>): Promise<void> => {
+  const store = async (given: Array<Waiting>): Promise<void> => {
+    // Whoever waited for these was answered, and counts on it that they are not sent any more.
+    const group = given.filter((waiting) => performance.now() < waiting.deadline)
+    if (group.length < given.length) {
+      for (const late of given.filter((waiting) => !group.includes(waiting)))
+        fail(late, `it was not sent within ${limits.acceptTimeoutMs} ms`)
+    }
+    if (group.length === 0) return
     if (!nats.connected()) return again(group, "the connection to NATS is down")
     const messages = group.map((waiting) => waiting.message)
     const result = await publishBatch(nats.nc, messages)

@@ -41,6 +41,12 @@ export class Leases extends Context.Service<
   {
     /** `false`: somebody else may hold what this replica held, so nothing may be begun. */
     readonly valid: () => boolean
+    /** Who we are among the members. */
+    readonly member: string
+    /** Another one each time that `valid` was interrupted; `undefined` while it is not. */
+    readonly term: () => number | undefined
+    /** Those that are alive, ourselves among them, as last looked; empty before that. */
+    readonly members: () => ReadonlyArray<string>
     /**
      * Runs a unit's loop, begun anew whenever it ends, while this replica holds the unit. When the unit has become another's, the loop
      * is interrupted, its finalizers end what is in flight, and the lease is given up.
@@ -62,6 +68,9 @@ export class Leases extends Context.Service<
       yield* Effect.forkScoped(supervise("members", look(book, health)))
       return {
         valid: () => performance.now() < book.validUntil,
+        member: book.self,
+        term: () => (performance.now() < book.validUntil ? book.term : undefined),
+        members: () => book.live,
         whileHeld: (unit, loop) => whileHeld(book, unit, loop),
       }
     }),
@@ -122,6 +131,8 @@ interface Unit {
 /** What this replica knows of members and leases. */
 class Book {
   validUntil = Number.NEGATIVE_INFINITY
+  term = 0
+  live: ReadonlyArray<string> = []
   readonly #nats: NatsShape
   readonly #health: Health["Service"]
   readonly #self: Entry = { member: nuid.next(), host: hostOf(), pid: process.pid }
@@ -133,6 +144,10 @@ class Book {
   constructor(nats: NatsShape, health: Health["Service"]) {
     this.#nats = nats
     this.#health = health
+  }
+
+  get self(): string {
+    return this.#self.member
   }
 
   /** Waits until the unit is to be run here, or no longer. */
@@ -154,6 +169,7 @@ class Book {
   async turn(): Promise<void> {
     if (performance.now() - this.#renewedAt >= limits.leaseRenewMs) await this.#renew()
     const members = await this.#members()
+    this.live = members
     const claims: Array<string> = []
     for (const [name, unit] of this.#units) {
       unit.wanted = !this.#left && ownerOf(name, members) === this.#self.member
@@ -197,6 +213,10 @@ class Book {
       return this.#renew()
     } else throw new Error(result.reason)
     this.#renewedAt = begun
+    if (performance.now() >= this.validUntil) {
+      this.term++
+      this.live = []
+    }
     this.validUntil = begun + limits.leaseMs - limits.leaseSlackMs
   }
 

@@ -15,7 +15,9 @@ export const streams = {
   leases: "KV_MESHES_LEASES",
   connections: "KV_MESHES_CONNECTIONS",
   vault: "KV_MESHES_VAULT",
+  config: "KV_MESHES_CONFIG",
   keys: "KV_MESHES_KEYS",
+  usage: "KV_MESHES_USAGE",
   replays: "KV_MESHES_REPLAYS",
 } as const
 
@@ -46,6 +48,13 @@ export const subjects = {
   ordered: (shard: number, workspace: WorkspaceId, connection: string, key: string) =>
     `order.${shard}.${workspace}.${connection}.${key}`,
   orderedShard: (shard: number) => `order.${shard}.>`,
+  /** All deliveries of a workspace that are to be made, now or later. The connection is the fourth part of each. */
+  waiting: (workspace: WorkspaceId) => [
+    `deliver.*.${workspace}.*`,
+    `due.*.${workspace}.*.*`,
+    `parked.*.${workspace}.*`,
+    `order.*.${workspace}.*.>`,
+  ],
   /** How far an ordered lane has come. */
   lane: (shard: number, workspace: WorkspaceId, connection: string) => `lane.${shard}.${workspace}.${connection}`,
   /** How far one key of it has come, while it is on its own. */
@@ -59,6 +68,10 @@ export const subjects = {
   connection: (workspace: WorkspaceId, connection: string) => `$KV.MESHES_CONNECTIONS.${workspace}.${connection}`,
   /** A sealed record. `name` is a `nameToken`, or `*` for all. */
   sealed: (kind: string, workspace: WorkspaceId, name: string) => `$KV.MESHES_VAULT.${kind}.${workspace}.${name}`,
+  /** Which config is in force. */
+  configHead: "$KV.MESHES_CONFIG.head",
+  /** A piece of its summary. */
+  configPart: (revision: string, part: number | "*") => `$KV.MESHES_CONFIG.part.${revision}.${part}`,
   /** An API key, without the key itself. `*` for all. */
   key: (id: KeyId) => `$KV.MESHES_KEYS.key.${id}`,
   /** When it was used last. */
@@ -67,6 +80,8 @@ export const subjects = {
   keys: "$KV.MESHES_KEYS.>",
   /** What a replay is. `scope` is its workspace, or `_` for one over all; `*` stands for any. */
   replay: (scope: string, replay: string) => `$KV.MESHES_REPLAYS.${scope}.${replay}`,
+  /** What is known of a scope's usage in a month. `kind`: `account` (`name` is a `keyToken`) or `workspace`. */
+  usage: (month: string, kind: string, name: string) => `$KV.MESHES_USAGE.${month}.${kind}.${name}`,
   dead: (workspace: WorkspaceId, connection: string, delivery: DeliveryId) =>
     `dead.${workspace}.${connection}.${delivery}`,
   /** `writer` is `route.<partition>`, `deliver.<shard>`, `replay` or `operate`. */
@@ -179,12 +194,31 @@ export const streamShapes = (): ReadonlyArray<StreamShape> => [
   },
   {
     ...base,
+    name: streams.config,
+    description: "Meshes: the config in force, as a summary",
+    subjects: ["$KV.MESHES_CONFIG.>"],
+    retention: RetentionPolicy.Limits,
+    max_msgs_per_subject: 1,
+    duplicate_window: nanos(limits.idempotencyWindowMs),
+  },
+  {
+    ...base,
     name: streams.keys,
     description: "Meshes: API keys that were made while it ran, hashed, and when they were used last",
     subjects: [subjects.keys],
     retention: RetentionPolicy.Limits,
     max_msgs_per_subject: 1,
     allow_msg_ttl: true,
+    duplicate_window: nanos(limits.idempotencyWindowMs),
+  },
+  {
+    ...base,
+    name: streams.usage,
+    description: "Meshes: what is reserved of the months' events, and how far they are counted",
+    subjects: ["$KV.MESHES_USAGE.>"],
+    retention: RetentionPolicy.Limits,
+    max_msgs_per_subject: 1,
+    max_age: nanos(limits.usageMaxAgeMs),
     duplicate_window: nanos(limits.idempotencyWindowMs),
   },
   {

@@ -82,7 +82,10 @@ export interface DeliveryAttempted {
   readonly next?: number
   readonly request?: { readonly method: string; readonly url: string; readonly bytes: number }
   readonly response?: string
+  /** Of the config that decided on the delivery. */
   readonly revision: string
+  /** Of the config that this attempt went by, where that is another. */
+  readonly sent_revision?: string
   /** The replay that made the delivery. */
   readonly replay?: string
 }

@@ -1,6 +1,7 @@
 /**
  * Usage: what is counted against a plan, of whom, by calendar month in UTC. An event counts in the month in which the log stored it.
  */
+import * as Schema from "effect/Schema"
 import { isOwnType } from "./connection-state.ts"
 import type { EventType, WorkspaceId } from "./ids.ts"
 
@@ -77,3 +78,20 @@ export const sumOfUsage = (parts: Iterable<Usage>): Usage => {
 
 /** How much of a limit is used, in whole percent, rounded down: 100 is all. Of nothing, all is used. */
 export const percentOf = (used: number, limit: number): number => (limit === 0 ? 100 : Math.floor((used * 100) / limit))
+
+/** An event was refused: what its plan allows in a month is used up, or (`reserved`) what is left is still reserved by other replicas. */
+export class LimitReached extends Schema.TaggedError<LimitReached>()("LimitReached", {
+  limit: Schema.Int,
+  /** When the month ends, in milliseconds since 1970. */
+  resets: Schema.Number,
+  reserved: Schema.Boolean,
+  /** `account acme` or `workspace acme-prod` */
+  whose: Schema.String,
+}) {
+  override get message(): string {
+    const month = `the ${this.limit} events a month of the ${this.whose}`
+    return this.reserved
+      ? `the last of ${month} are reserved at the moment: send it again`
+      : `${month} are used up: nothing was stored, there are new ones from ${new Date(this.resets).toISOString()}`
+  }
+}

@@ -81,6 +81,22 @@ export const circuitChanges = {
   paused: Metric.withAttributes(changes, { to: "paused" }),
 } as const
 
+/** 1 while the newest config is wrong and an older one in force; of several workers, as many as say so. */
+export const configRefused = Metric.gauge("config_refused", {
+  description: "1 while the newest config was refused and an older one is in force",
+})
+
+const reloads = Metric.counter("config_reloads_total", {
+  description: "configs that were loaded while running, by what became of them",
+  incremental: true,
+})
+
+/** Reloads, by what became of the newer config. */
+export const configReloads = {
+  applied: Metric.withAttributes(reloads, { result: "applied" }),
+  refused: Metric.withAttributes(reloads, { result: "refused" }),
+} as const
+
 /** Of one process: the one that projects. */
 export const historyBehind = Metric.gauge("history_behind_messages", {
   description:

@@ -5,6 +5,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
+import { CurrentPlan } from "../config/current-plan.ts"
 import { Health } from "./health.ts"
 
 export interface LoopReport {
@@ -15,10 +16,24 @@ export interface LoopReport {
   readonly failure?: string
 }
 
+export interface ConfigReport {
+  /** The revisions in force: of several workers one, but for the moment of a reload. */
+  readonly revisions: ReadonlyArray<string>
+  /** Whether the newest config is wrong, and so another than the one in force. */
+  readonly refused: boolean
+}
+
 export interface Readiness {
   readonly ready: boolean
   readonly loops: ReadonlyArray<LoopReport>
+  readonly config?: ConfigReport
 }
+
+/** What several processes say, as one. */
+export const configOfAll = (reports: ReadonlyArray<ConfigReport | undefined>): ConfigReport => ({
+  revisions: [...new Set(reports.flatMap((report) => report?.revisions ?? []))],
+  refused: reports.some((report) => report?.refused === true),
+})
 
 export interface Report {
   readonly readiness: Effect.Effect<Readiness>
@@ -32,7 +47,7 @@ export const Reporting = Context.Reference<(own: Report) => Report>("meshes/Repo
 })
 
 /** This process alone. */
-export const ownReport = (context: Context.Context<Health>): Report => ({
+export const ownReport = (context: Context.Context<Health | CurrentPlan>): Report => ({
   readiness: Effect.sync(() => {
     const health = Context.get(context, Health)
     const loops = health.loops().map(({ name, alive, silentMs, failure }) => ({
@@ -41,7 +56,9 @@ export const ownReport = (context: Context.Context<Health>): Report => ({
       silent_ms: Number.isFinite(silentMs) ? Math.round(silentMs) : null,
       ...(failure === undefined ? {} : { failure }),
     }))
-    return { ready: health.ready(), loops }
+    const current = Context.get(context, CurrentPlan)
+    const config = { revisions: [current.get().revision], refused: current.refused?.() === true }
+    return { ready: health.ready(), loops, config }
   }),
   metrics: Effect.sync(() => PrometheusMetrics.formatUnsafe(context, { prefix: "meshes" })),
 })

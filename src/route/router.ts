@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
+import { UsageWatch } from "../accounts/usage-watch.ts"
 import { CurrentPlan } from "../config/current-plan.ts"
 import { limits } from "../config/defaults.ts"
 import type { Plan } from "../config/plan.ts"
@@ -14,12 +15,14 @@ import type { Message } from "../log/batch.ts"
 import { Leases, units } from "../log/leases.ts"
 import { Partitions, type Position } from "../log/partition.ts"
 import type { Pulled } from "../log/pull.ts"
+import { createdHeader } from "../log/stored.ts"
 import { parseEventSubject } from "../log/topology.ts"
 import { readyMessage } from "../log/work.ts"
 import type { Delivery } from "../model/delivery.ts"
 import { LogUnavailable } from "../model/errors.ts"
 import type { EventRefused, HistoryRecord, RuleFailed } from "../model/record.ts"
 import { decodeStored } from "../model/stored-event.ts"
+import { counts } from "../model/usage.ts"
 import { Health } from "../observe/health.ts"
 import { eventsRouted } from "../observe/metrics.ts"
 import * as Metric from "effect/Metric"
@@ -51,6 +54,7 @@ const routePartition = (partition: number, name: string) =>
       const health = yield* Health
       const partitions = yield* Partitions
       const current = yield* CurrentPlan
+      const usage = yield* UsageWatch
       const log = yield* partitions.open(partition)
       health.beat(name)
       let position = log.position
@@ -78,7 +82,7 @@ const routePartition = (partition: number, name: string) =>
           plan = now
           index = makeRuleIndex(now)
         }
-        const drafts = yield* Effect.promise(() => decide(index!, plan!.revision, messages, position))
+        const drafts = yield* Effect.promise(() => decide(index!, plan!.revision, messages, position, usage))
         for (const draft of drafts) {
           yield* settle
           committing = yield* Effect.forkChild(log.commit(draft.position, draft.deliveries, draft.records), {
@@ -107,6 +111,7 @@ export const decide = async (
   revision: string,
   messages: ReadonlyArray<Pulled>,
   from: Position,
+  usage: UsageWatch["Service"],
 ): Promise<ReadonlyArray<Draft>> => {
   const drafts: Array<Draft> = []
   let draft = emptyDraft()
@@ -118,7 +123,7 @@ export const decide = async (
   }
   let { seq, after } = from
   for (const message of messages) {
-    const decision = await decideEvent(index, revision, message, after)
+    const decision = await decideEvent(index, revision, message, after, usage)
     after = undefined
     let rest = decision.planned
     for (;;) {
@@ -177,6 +182,7 @@ const decideEvent = async (
   revision: string,
   message: Pulled,
   after: string | undefined,
+  usage: UsageWatch["Service"],
 ): Promise<Decision> => {
   const { workspace: id, type } = parseEventSubject(message.subject)
   const refuse = (reason: string): Decision => ({
@@ -188,6 +194,10 @@ const decideEvent = async (
   if (workspace === undefined) return refuse(`there is no workspace "${id}"`)
   const decoded = decodeStored({ subjectWorkspace: id, subjectType: type, headers: message.header, ...message }, limits)
   if (Result.isFailure(decoded)) return refuse(decoded.failure)
+  usage.routed(id)
+  // Of an event whose fan-out has begun, all is delivered; what came in over HTTP was admitted before it was stored.
+  const beyond = after === undefined && counts(type) ? usage.refusal(id, message.seq) : undefined
+  if (beyond !== undefined && message.header(createdHeader) === undefined) return refuse(beyond)
   const stored = decoded.success
   const facts = factsOf(message, stored.event)
   const { wanted, failures } = await wantedBy(index, workspace, stored.event, after)

@@ -20,6 +20,8 @@ export class SettingsResolver extends Context.Service<
      * line that says which secrets are missing. Cheap enough for every delivery.
      */
     readonly resolve: (connection: ConnectionPlan) => Result.Result<unknown, string>
+    /** Secrets are looked up anew: those in files may be others. */
+    readonly lookAgain: () => void
   }
 >()("meshes/SettingsResolver") {
   /** @param env the environment that secrets are taken from which the vault does not have */
@@ -58,6 +60,10 @@ export class SettingsResolver extends Context.Service<
             const settings = same ? before.settings : Result.succeed(found.success)
             known.set(connection, { era, settings })
             return settings
+          },
+          lookAgain: () => {
+            for (const era of eras.values()) era.over = true
+            eras.clear()
           },
         }
       }),

@@ -15,9 +15,11 @@ import { parseEventSubject, streams, subjects } from "../../src/log/topology.ts"
 import { decodeStored } from "../../src/model/stored-event.ts"
 import { Health } from "../../src/observe/health.ts"
 import { makeMemoryCircuits } from "../unit/ingest/memory-circuits.ts"
+import { noPast } from "../unit/ingest/no-past.ts"
 import { noVendors } from "../unit/ingest/no-vendors.ts"
 import { makeMemoryKeys } from "../unit/ingest/memory-keys.ts"
 import { makeMemoryVault } from "../unit/ingest/memory-vault.ts"
+import { noLimits } from "../unit/ingest/no-limits.ts"
 import { startNats, type TestNats } from "../support/nats.ts"
 
 const workspace: WorkspacePlan = { id: "acme", tags: [], eventTypes: new Map(), connections: new Map(), rules: [] }
@@ -33,8 +35,9 @@ const runtime = (server: TestNats) => {
   const log = EventLog.layer.pipe(Layer.provideMerge(Layer.effectDiscard(ensureTopology)))
   const keys = Keys.layer({ adminKey: "admin", keys: [] })
   const services = Layer.mergeAll(
-    log,
+    noLimits.pipe(Layer.provideMerge(log)),
     noVendors,
+    noPast,
     Health.layer,
     keys,
     makeMemoryCircuits().layer,

@@ -57,6 +57,7 @@ afterAll(async () => {
 interface Publishing {
   readonly workspace?: string
   readonly resource?: string
+  readonly resource_id?: string
   readonly payload: object
 }
 
@@ -124,15 +125,20 @@ test(
     const matching = upTo(count / 4).map((i) => i * 4)
     const events = (workspace: string, count: number) =>
       upTo(count).map((number) => ({ workspace, payload: { number, plan: number % 4 === 0 ? "pro" : "free" } }))
+    const before = destination.received.length
     await publish("sale.made", events("acme", count))
     await publish("sale.made", events("globex", 100))
-    await destination.until(() => destination.received.length >= count + 100)
+    // Attempts made again after another test's crash may be among them.
+    await destination.until(() => destination.received.length - before >= count + 100)
+    await recorded(count + 100, ({ type }) => type === "sale.made")
     const pros = `pros: { on: "sale.made", when: { expression: "payload.plan = 'pro'" }, actions: [{ connection: "crm" }] },`
     const config = join(runtime.folder, "new.config.ts")
     await writeFile(config, `${configHead}${configOf(pros)}\n`)
     const about = ["-c", config, "-w", "acme"]
 
-    const tried = JSON.parse((await runtime.meshes("replay", "--backtest", ...about, "--show", "1", "--json")).stdout)
+    const tried = JSON.parse(
+      (await runtime.meshes("replay", "--backtest", ...about, "--type", "sale.made", "--show", "1", "--json")).stdout,
+    )
     expect(tried).toMatchObject({ events: count, unknown: 0, same: count, removed: { deliveries: 0 } })
     expect([tried.changed.deliveries, tried.added]).toEqual([
       0,
@@ -351,14 +357,16 @@ test("a workspace's key sees and begins replays of that workspace alone", async 
 test("only who may operate begins and stops, what events hold is seen by who may, and the audit tells of all of it", async () => {
   await publish(
     "order.placed",
-    upTo(20).map((number) => ({ payload: { number: number + 60 } })),
+    upTo(20).map((i) => ({ payload: { number: i + 60 }, ...(i === 17 ? { resource_id: "seventy-seven" } : {}) })),
   )
   await destination.until(() => at("acme-erp", "order.placed").some((one) => numberOf(one) === 77))
-  const filter = { type: "order.placed", expression: "payload.number = 77" }
+  const filter = { type: "order.placed", resource_id: "seventy-seven" }
   expect((await call("POST", "", filter, readKey)).status).toBe(403)
   const blind = await call("POST", "", { ...filter, dry_run: true }, blindKey)
   expect(blind.body).toMatchObject({ deliveries: 1, requests: [] })
-  const seen = await call("POST", "", { ...filter, dry_run: true })
+  const guess = { ...filter, expression: "payload.number = 77" }
+  expect((await call("POST", "", { ...guess, dry_run: true }, blindKey)).status).toBe(403)
+  const seen = await call("POST", "", { ...guess, dry_run: true })
   expect(seen.body.requests).toHaveLength(1)
   const begun = await call("POST", "", { ...filter, rate: 1 }, blindKey)
   const { id } = begun.body

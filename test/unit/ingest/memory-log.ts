@@ -46,6 +46,7 @@ export const makeMemoryLog = (): MemoryLog => {
     layer: Layer.succeed(EventLog, {
       append: (entry) => Effect.flatMap(appendAll([entry]), ([answer]) => Effect.fromResult(answer!)),
       appendAll,
+      known: (all) => Effect.succeed(all.map(({ workspace, id }) => places.has(`${workspace}/${id}`))),
       read: (seq) =>
         Effect.sync(() => {
           const entry = entries[seq - 1]

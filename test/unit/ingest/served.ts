@@ -10,6 +10,8 @@ import { IngestAddress, ingestLayer } from "../../../src/ingest/server.ts"
 import type { ConnectionState } from "../../../src/model/connection-state.ts"
 import { Health } from "../../../src/observe/health.ts"
 import { makeMemoryCircuits } from "./memory-circuits.ts"
+import { noLimits } from "./no-limits.ts"
+import { noPast } from "./no-past.ts"
 import { noVendors } from "./no-vendors.ts"
 import { makeMemoryKeys } from "./memory-keys.ts"
 import { makeMemoryLog, type MemoryLog } from "./memory-log.ts"
@@ -92,9 +94,11 @@ export const serve = (keys: ReadonlyArray<KeyPlan> = []) =>
     const services = Layer.mergeAll(
       circuits,
       noVendors,
+      noPast,
       log.layer,
       vault.layer,
       Health.layer,
+      noLimits.pipe(Layer.provide(log.layer)),
       Keys.layer({ adminKey, keys: [] }),
     ).pipe(Layer.provideMerge(Layer.merge(current, issued.layer)))
     const built = yield* Layer.build(ingestLayer({ host: "127.0.0.1", port: 0 }).pipe(Layer.provideMerge(services)))

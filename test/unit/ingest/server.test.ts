@@ -9,6 +9,8 @@ import { ingestLayer } from "../../../src/ingest/server.ts"
 import { Unusable } from "../../../src/model/errors.ts"
 import { Health } from "../../../src/observe/health.ts"
 import { makeMemoryCircuits } from "./memory-circuits.ts"
+import { noLimits } from "./no-limits.ts"
+import { noPast } from "./no-past.ts"
 import { noVendors } from "./no-vendors.ts"
 import { makeMemoryKeys } from "./memory-keys.ts"
 import { makeMemoryLog } from "./memory-log.ts"
@@ -33,6 +35,7 @@ describe("the HTTP server", () => {
       assert.deepStrictEqual(before.json, {
         ready: false,
         loops: [{ name: "route.0", alive: false, silent_ms: null }],
+        config: { revisions: ["000000000000"], refused: false },
       })
       server.health.beat("route.0")
       const after = yield* server.send("/readyz")
@@ -154,8 +157,9 @@ describe("the HTTP server", () => {
       const { port } = other.address() as AddressInfo
       const services = Layer.mergeAll(
         noVendors,
+        noPast,
         makeMemoryCircuits().layer,
-        makeMemoryLog().layer,
+        noLimits.pipe(Layer.provideMerge(makeMemoryLog().layer)),
         makeMemoryVault().layer,
         Health.layer,
         Keys.layer({ keys: [] }),

@@ -1,0 +1,21 @@
+/**
+ * A history in which nothing ever happened, for servers whose tests ask for something else.
+ */
+import { Effect, Layer } from "effect"
+import { History } from "../../../src/history/history.ts"
+
+const nothing = () => Effect.succeed({ records: [] })
+const none = () => Effect.succeed(undefined)
+
+export const noPast = Layer.succeed(History, {
+  events: nothing,
+  search: nothing,
+  event: none,
+  stored: none,
+  deliveries: nothing,
+  delivery: none,
+  exchange: none,
+  audit: nothing,
+  usage: () => Effect.succeed([]),
+  progress: Effect.succeed({ behind: 0, upTo: 0, since: 0 }),
+})
