@@ -33,6 +33,7 @@ interface EventRecord {
   readonly created_at: string
   readonly counts: { readonly [S in Status]: number }
   readonly reason?: string
+  readonly revision?: string
 }
 
 interface EventWhole extends EventRecord {
@@ -136,6 +137,7 @@ export const showEvent = Command.make(
       ["workspace", found.workspace],
       ...(about === "" ? [] : [["about", about]]),
       ["stored", timeOf(found.created_at)],
+      ...(found.revision === undefined ? [] : [["decided", `by config ${found.revision}`]]),
     ]
     for (const line of table(rows)) print(line)
     if (found.deliveries.length > 0) print("")
