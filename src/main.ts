@@ -40,6 +40,7 @@ import { LaneLogs } from "./log/lane-log.ts"
 import { Leases } from "./log/leases.ts"
 import { Partitions } from "./log/partition.ts"
 import { Past } from "./log/past.ts"
+import { Operations } from "./log/operations.ts"
 import { LogReader } from "./log/reader.ts"
 import { Replays } from "./log/replays.ts"
 import { tellConfigs } from "./log/tell-configs.ts"
@@ -50,6 +51,8 @@ import type { Unusable } from "./model/errors.ts"
 import type { Outcome } from "./model/outcome.ts"
 import { Health } from "./observe/health.ts"
 import { instruct, instructEvent } from "./operate/deliveries.ts"
+import { operationLayer, previewOperation } from "./operate/engine.ts"
+import { checkOperation } from "./operate/request.ts"
 import { replayLayer } from "./replay/engine.ts"
 import { previewReplay } from "./replay/preview.ts"
 import { checkReplay } from "./replay/request.ts"
@@ -92,7 +95,14 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
       const url = settings.natsUrl ?? (yield* embedded(options)).url
       const generated = hasNoKey(options) ? generateKey() : undefined
       const telling = tellConfigs(current)
-      const stages = Layer.mergeAll(routerLayer, delivererLayer, replayLayer, ingestLayer(settings), telling).pipe(
+      const stages = Layer.mergeAll(
+        routerLayer,
+        delivererLayer,
+        replayLayer,
+        operationLayer,
+        ingestLayer(settings),
+        telling,
+      ).pipe(
         Layer.provideMerge(Layer.mergeAll(checksLayer, catalogLayer, replayerLayer(options.env), operatorLayer)),
         Layer.provideMerge(Exchanges.layer),
         Layer.provideMerge(credentialsLayer),
@@ -118,6 +128,7 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
             LaneLogs.layer,
             Instructions.layer,
             LogReader.layer,
+            Operations.layer,
             Leases.layer,
             ConnectionStates.layer,
             ConnectionSwitch.layer,
@@ -207,11 +218,14 @@ const replayerLayer = (env: NodeJS.ProcessEnv) =>
 const operatorLayer = Layer.effect(
   Operator,
   Effect.gen(function* () {
-    const context = yield* Effect.context<LogReader | Instructions | Audit>()
+    const context = yield* Effect.context<LogReader | Instructions | Audit | History>()
+    const turns = yield* Semaphore.make(limits.previewsRunning)
     return Operator.of({
       delivery: (kind, workspace, id, actor) => Effect.provideContext(instruct(kind, id, actor, workspace), context),
       event: (kind, workspace, id, actor, rule) =>
         Effect.provideContext(instructEvent(kind, id, actor, { workspace, rule }), context),
+      check: (value, workspace) => checkOperation(value, workspace, Date.now()),
+      preview: (filter) => previewOperation(filter).pipe(Effect.provideContext(context), Semaphore.withPermit(turns)),
     })
   }),
 )

@@ -4,10 +4,12 @@
 import * as Effect from "effect/Effect"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
 import type { Answer, Instruction } from "../model/instruction.ts"
 import { instruct, instructEvent } from "../operate/deliveries.ts"
 import { logLayer, settingsOf, shared, withLog } from "./context.ts"
-import { AnswerIsNo, bad, good, note, printJson } from "./output.ts"
+import { manyFlags, namesMany, operateOn, statusFlag } from "./operations.ts"
+import { AnswerIsNo, bad, good, note, printJson, WrongUse } from "./output.ts"
 import { whoseCommand } from "./who.ts"
 
 type Kind = Instruction["kind"]
@@ -34,11 +36,19 @@ const ofDeliveries = (kind: Kind, description: string) =>
     kind,
     {
       deliveries: Argument.String("delivery").pipe(
-        Argument.withDescription("Deliveries by id: dlv_…"),
-        Argument.variadic({ min: 1 }),
+        Argument.withDescription("Deliveries by id: dlv_…; or none, and which ones by --workspace and the others"),
+        Argument.variadic({ min: 0 }),
       ),
+      workspace: Flag.String("workspace").pipe(Flag.withAlias("w"), Flag.optional),
+      connection: Flag.String("connection").pipe(Flag.optional),
+      status: statusFlag(kind),
+      ...manyFlags,
     },
-    Effect.fn(function* ({ deliveries }) {
+    Effect.fn(function* ({ deliveries, ...many }) {
+      if (deliveries.length === 0) return yield* operateOn(kind, many)
+      if (namesMany(many)) {
+        return yield* new WrongUse({ message: "name deliveries by their ids, or say which are meant: not both" })
+      }
       const { settings, log } = yield* begin
       const all = Effect.forEach(deliveries, (id) => instruct(kind, id, whoseCommand()))
       const found = yield* withLog(settings, all).pipe(Effect.provide(log))

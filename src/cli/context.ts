@@ -15,6 +15,7 @@ import { Nats } from "../log/connection.ts"
 import { ConnectionSwitch } from "../log/connections.ts"
 import { Instructions } from "../log/instructions.ts"
 import { ensureTopology } from "../log/ensure.ts"
+import { Operations } from "../log/operations.ts"
 import { Past } from "../log/past.ts"
 import { LogReader } from "../log/reader.ts"
 import { Replays } from "../log/replays.ts"
@@ -70,6 +71,7 @@ export const withLog = <A, E, R>(settings: Settings, use: Effect.Effect<A, E, R>
           ConnectionSwitch.layer,
           Audit.layer,
           Instructions.layer,
+          Operations.layer,
           Replays.layer.pipe(Layer.provideMerge(Past.layer)),
         ).pipe(Layer.provideMerge(Nats.layer(url, 0))),
       ),

@@ -13,6 +13,7 @@ import { LogReader } from "../log/reader.ts"
 import { streams, subjects } from "../log/topology.ts"
 import { decodeDelivery, type Delivery } from "../model/delivery.ts"
 import { logLayer, settingsOf, shared, withLog } from "./context.ts"
+import { manyFlags, namesMany, operateOn } from "./operations.ts"
 import { AnswerIsNo, bad, good, note, print, printJson, showTime, startProgress, table, WrongUse } from "./output.ts"
 import { whoseCommand } from "./who.ts"
 
@@ -96,16 +97,24 @@ const retry = Command.make(
       Argument.variadic({ min: 0 }),
     ),
     ...filterFlags,
+    ...manyFlags,
     all: Flag.Boolean("all").pipe(
       Flag.withDefault(false),
       Flag.withDescription("All dead letters that the filters leave"),
     ),
   },
-  Effect.fn(function* ({ deliveries, workspace, connection, all }) {
+  Effect.fn(function* ({ deliveries, all, ...many }) {
     const { config, json } = yield* shared
+    const { workspace, connection } = many
+    const narrowed = namesMany({ ...many, workspace: Option.none(), connection: Option.none() })
+    if (deliveries.length > 0 && narrowed) {
+      return yield* new WrongUse({ message: "name deliveries by their ids, or say which are meant: not both" })
+    }
+    if (deliveries.length === 0 && (narrowed || (!all && namesMany(many)))) return yield* operateOn("retry", many)
     if (deliveries.length === 0 && !all) {
       return yield* new WrongUse({
-        message: "name the deliveries to send again, or --all (with --workspace, --connection to choose among them)",
+        message:
+          "name the deliveries to send again, or say which are meant (-w, --connection, --since: see --help), or --all",
       })
     }
     const settings = yield* settingsOf({ config })
@@ -152,6 +161,10 @@ const retry = Command.make(
     {
       command: "meshes dead retry --all --connection erp",
       description: "Everything that died on its way to one connection",
+    },
+    {
+      command: 'meshes dead retry -w acme --connection erp --since "1 day" --dry-run',
+      description: "How many of the last day's would be sent again",
     },
   ]),
 )

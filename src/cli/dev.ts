@@ -30,6 +30,8 @@ export const dev = Command.make(
     const settings = yield* settingsOf({ config })
     const folder = dirname(settings.configFile)
     const args = [
+      // What the config imports may be elsewhere.
+      "--watch",
       ...(Option.isSome(port) ? ["--port", String(port.value)] : []),
       ...(Option.isSome(host) ? ["--host", host.value] : []),
       ...(json ? ["--json"] : []),
@@ -47,6 +49,8 @@ export const dev = Command.make(
       }),
       (watcher) => Effect.sync(() => watcher.close()),
     )
+    // The terminal is gone: what was started is to end with it.
+    process.once("SIGHUP", () => process.kill(process.pid, "SIGTERM"))
     let child: ChildProcess | undefined
     yield* Effect.addFinalizer(() => Effect.promise(() => end(child)))
     const begin = Effect.gen(function* () {

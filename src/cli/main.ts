@@ -21,6 +21,7 @@ import { events } from "./events.ts"
 import { explain } from "./explain.ts"
 import { init } from "./init.ts"
 import { keys } from "./keys.ts"
+import { operations } from "./operations.ts"
 import { bad } from "./output.ts"
 import { plan } from "./plan.ts"
 import { publish } from "./publish.ts"
@@ -47,6 +48,7 @@ const commands = root.pipe(
     events,
     deliveries,
     dead,
+    operations,
     replay,
     connections,
     secrets,

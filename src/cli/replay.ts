@@ -11,7 +11,7 @@ import { limits } from "../config/defaults.ts"
 import { Replays } from "../log/replays.ts"
 import { InvalidInput } from "../model/errors.ts"
 import { replayIdPattern } from "../model/ids.ts"
-import { earlierStates, shownReplay, type Replay } from "../model/replay.ts"
+import { earlierNames, shownReplay, type Replay } from "../model/replay.ts"
 import { previewReplay, type ReplayPreview } from "../replay/preview.ts"
 import { checkReplay } from "../replay/request.ts"
 import { backtestFlags, runBacktest } from "./backtest.ts"
@@ -37,7 +37,7 @@ const flags = {
   ...filterFlags,
   ...backtestFlags,
   allWorkspaces: allWorkspacesFlag,
-  status: Flag.Literals("status", earlierStates).pipe(
+  status: Flag.Literals("status", earlierNames).pipe(
     Flag.atLeast(0),
     Flag.withDescription(
       "By what became of the same delivery before; may be repeated. none: there was no such delivery",

@@ -170,6 +170,14 @@ export const limits = {
   instructionWaitMs: 10 * second,
   /** Deliveries of one event that are retried or cancelled at once. */
   instructedAtOnce: 32,
+  /** Deliveries that a retry or a cancellation of many takes at once: their records must fit its checkpoint. */
+  operationPage: 100,
+  /** Deliveries counted at once by a preview. */
+  operationPreviewPage: 500,
+  /** Such operations of one workspace that are not over; more are refused. They go on one after the other. */
+  operationsPerWorkspace: 20,
+  /** The body of a request that begins one. */
+  operationBodyBytes: 64 * kibibyte,
   /** An instruction is remembered for this long at the least: longer than an attempt that was begun before it can last. */
   instructionKeptMs: 1 * hour,
   /** How often those that nothing waits for any more are removed. */

@@ -3,10 +3,13 @@
  */
 export const historyLimits = {
   /** Messages read ahead of it; one holds up to `historyMessageCharacters`. */
-  historyPrefetch: 256,
-  /** Messages are gathered for this long or up to so many bytes, and projected together: how far lists may be behind. */
+  historyPrefetch: 512,
+  /**
+   * Messages are gathered for this long or up to so many bytes, and projected together: how far lists may be behind. Many together cost
+   * half of what few do, as each page of the file is written once for all of them.
+   */
   historyGatherMs: 100,
-  historyGatherBytes: 512 * 1024,
+  historyGatherBytes: 2 * 1024 * 1024,
   /** How often a process that does not project looks whether it is to. */
   historyClaimMs: 500,
   /** Progress is told of when the projection is more messages behind than this, and how often. */

@@ -6,9 +6,10 @@ import * as Effect from "effect/Effect"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Result from "effect/Result"
-import type { LogUnavailable } from "../model/errors.ts"
+import type { Issue, LogUnavailable } from "../model/errors.ts"
 import type { DeliveryId, EventId, WorkspaceId } from "../model/ids.ts"
 import type { Answer, Instruction } from "../model/instruction.ts"
+import type { OperationFilter, OperationProgress, OperationRequest } from "../model/operation.ts"
 import type { Actor } from "../model/record.ts"
 import { statusOfState } from "../model/status.ts"
 import { actorOf } from "./authenticate.ts"
@@ -34,6 +35,10 @@ export class Operator extends Context.Service<
       actor: Actor,
       rule?: string,
     ) => Effect.Effect<ReadonlyArray<Answer>, LogUnavailable>
+    /** Understands what is asked of many. */
+    readonly check: (value: unknown, workspace: WorkspaceId) => Result.Result<OperationRequest, ReadonlyArray<Issue>>
+    /** How many it would be. */
+    readonly preview: (filter: OperationFilter) => Effect.Effect<OperationProgress, LogUnavailable>
   }
 >()("meshes/Operator") {}
 

@@ -8,7 +8,7 @@ import * as OpenApi from "effect/http-api/OpenApi"
 import * as Schema from "effect/Schema"
 import { limits } from "../config/defaults.ts"
 import { resourcePattern } from "../model/ids.ts"
-import { earlierStates } from "../model/replay.ts"
+import { earlierNames } from "../model/replay.ts"
 import { askProblems, problemAt, text, time, workspaceParams } from "./api-parts.ts"
 
 const oneOrMany = <A extends Schema.Codec<any, any>>(one: A, description: string) =>
@@ -31,7 +31,7 @@ const filterFields = {
   rule: Schema.optionalKey(Schema.String.annotate({ description: "Deliveries by this rule alone." })),
   connection: Schema.optionalKey(Schema.String.annotate({ description: "Deliveries over this connection alone." })),
   status: oneOrMany(
-    Schema.Literals(earlierStates),
+    Schema.Literals(earlierNames),
     "By what became of the same delivery before, replays included; `none`: there was none.",
   ),
 }

@@ -15,6 +15,7 @@ import { eventIdPattern, eventTypePattern, resourcePattern, workspacePattern } f
 import { ActsApi } from "./api-acts.ts"
 import { ConnectionsApi, IntegrationsApi, OAuthApi, SecretsApi } from "./api-connections.ts"
 import { KeysApi } from "./api-keys.ts"
+import { OperationsApi } from "./api-operations.ts"
 import { ReplaysApi } from "./api-replays.ts"
 import { UsageApi } from "./api-usage.ts"
 import { InputErrors, jsonAs, limitProblemAt, problemAt, text, time } from "./api-parts.ts"
@@ -214,6 +215,7 @@ export class Api extends HttpApi.make("meshes")
   .add(ReplaysApi)
   .add(UsageApi)
   .add(ActsApi)
+  .add(OperationsApi)
   .add(HealthApi)
   .annotateMerge(
     OpenApi.annotations({

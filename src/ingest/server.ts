@@ -27,6 +27,7 @@ import type { ConnectionStates, ConnectionSwitch } from "../log/connections.ts"
 import type { History } from "../history/history.ts"
 import type { EventLog } from "../log/event-log.ts"
 import type { IssuedKeys } from "../log/issued-keys.ts"
+import type { Operations } from "../log/operations.ts"
 import type { Replays } from "../log/replays.ts"
 import { Unusable } from "../model/errors.ts"
 import type { Health } from "../observe/health.ts"
@@ -42,6 +43,7 @@ import { makeExpiredWatch } from "./expired.ts"
 import { makeIntegrations, type Catalog } from "./integrations.ts"
 import { makeKeys } from "./keys.ts"
 import { makeOAuth, PublicAddress } from "./oauth.ts"
+import { makeOperations } from "./operations.ts"
 import { problem, problemResponse } from "./problem.ts"
 import { makePublisher } from "./publish.ts"
 import { makeReplays, type Replayer } from "./replays.ts"
@@ -86,6 +88,7 @@ export const ingestLayer = (options: {
   | Replayer
   | History
   | Operator
+  | Operations
 > =>
   Layer.effect(
     IngestAddress,
@@ -209,6 +212,16 @@ const acts = HttpApiBuilder.group(Api, "acts", (handlers) =>
   ),
 )
 
+const operations = HttpApiBuilder.group(Api, "operations", (handlers) =>
+  Effect.map(makeOperations, ({ begin, list, show, stop }) =>
+    handlers
+      .handleRaw("begin", ({ request, params }) => begin(request, params))
+      .handleRaw("list", ({ request, params }) => list(request, params))
+      .handleRaw("show", ({ request, params }) => show(request, params))
+      .handleRaw("stop", ({ request, params }) => stop(request, params)),
+  ),
+)
+
 const integrations = HttpApiBuilder.group(Api, "integrations", (handlers) =>
   Effect.map(makeIntegrations, ({ list, show }) =>
     handlers
@@ -257,7 +270,7 @@ const health = HttpApiBuilder.group(Api, "health", (handlers) =>
 
 const routes = Layer.mergeAll(
   HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(
-    Layer.provide([events, connections, oauth, secrets, integrations, replays, acts, keys, usage, health]),
+    Layer.provide([events, connections, oauth, secrets, integrations, replays, acts, operations, keys, usage, health]),
   ),
   HttpApiScalar.layer(Api, { path: "/docs", scalar: { withDefaultFonts: false } }),
 )

@@ -28,12 +28,14 @@ export const units = {
   route: (partition: number): string => `route.${partition}`,
   deliver: (shard: number): string => `deliver.${shard}`,
   replays: "replays",
+  operations: "operations",
 } as const
 
 const allUnits = [
   ...Array.from({ length: limits.partitions }, (_, i) => units.route(i)),
   ...Array.from({ length: limits.shards }, (_, i) => units.deliver(i)),
   units.replays,
+  units.operations,
 ]
 
 export class Leases extends Context.Service<

@@ -156,6 +156,12 @@ const startOf = (options: Parameters<LogReader["Service"]["scan"]>[1]) => {
   return { deliver_policy: options.follow === true ? DeliverPolicy.New : DeliverPolicy.All }
 }
 
+/** A dead delivery as it is sent again. It has lost its place in the order when it died, and gave way to those behind it. */
+export const revivedOf = (dead: Delivery): Delivery => {
+  const { last: _, next: __, key: ___, ...before } = dead
+  return { ...before, state: "pending", attempt: 0, manual: (before.manual ?? 0) + 1 }
+}
+
 /**
  * The ready message carries the dead letter's sequence as its id, so that reviving it twice (a crash before the letter is removed, two
  * operators at once) makes one.
@@ -164,9 +170,7 @@ const revive = async (nats: NatsShape, subject: string, by: string): Promise<boo
   const letter = await nats.jsm.streams.getMessage(streams.dead, { last_by_subj: subject })
   const decoded = letter === null ? undefined : decodeDelivery(letter.data)
   if (letter === null || decoded === undefined) return false
-  // It has lost its place in the order when it died, and gave way to those behind it.
-  const { last: _, next: __, key: ___, ...before } = decoded.delivery
-  const delivery: Delivery = { ...before, state: "pending", attempt: 0, manual: (before.manual ?? 0) + 1 }
+  const delivery = revivedOf(decoded.delivery)
   const { workspace, connection } = delivery
   // Before it is sent: its first attempt comes after this.
   const at = logTime()

@@ -19,6 +19,7 @@ export const streams = {
   keys: "KV_MESHES_KEYS",
   usage: "KV_MESHES_USAGE",
   replays: "KV_MESHES_REPLAYS",
+  operations: "KV_MESHES_OPERATIONS",
 } as const
 
 export const subjects = {
@@ -30,8 +31,8 @@ export const subjects = {
   partition: (partition: number) => `evt.${partition}.>`,
   /** A router's checkpoint. */
   checkpoint: (partition: number) => `ckpt.${partition}`,
-  /** A replay's, beside the deliveries that it accounts for. */
-  replayCheckpoint: (replay: string) => `ckpt.${replay}`,
+  /** A task's, beside the deliveries that it accounts for. */
+  taskCheckpoint: (task: string) => `ckpt.${task}`,
   /** Work that is ready. */
   deliver: (shard: number, workspace: WorkspaceId, connection: string) => `deliver.${shard}.${workspace}.${connection}`,
   /** All ready work of a shard. */
@@ -80,6 +81,8 @@ export const subjects = {
   keys: "$KV.MESHES_KEYS.>",
   /** What a replay is. `scope` is its workspace, or `_` for one over all; `*` stands for any. */
   replay: (scope: string, replay: string) => `$KV.MESHES_REPLAYS.${scope}.${replay}`,
+  /** The same of an operation. */
+  operation: (scope: string, operation: string) => `$KV.MESHES_OPERATIONS.${scope}.${operation}`,
   /** What is known of a scope's usage in a month. `kind`: `account` (`name` is a `keyToken`) or `workspace`. */
   usage: (month: string, kind: string, name: string) => `$KV.MESHES_USAGE.${month}.${kind}.${name}`,
   dead: (workspace: WorkspaceId, connection: string, delivery: DeliveryId) =>
@@ -209,6 +212,16 @@ export const streamShapes = (): ReadonlyArray<StreamShape> => [
     retention: RetentionPolicy.Limits,
     max_msgs_per_subject: 1,
     allow_msg_ttl: true,
+    duplicate_window: nanos(limits.idempotencyWindowMs),
+  },
+  {
+    ...base,
+    name: streams.operations,
+    description: "Meshes: retries and cancellations of many deliveries, what they are over and what became of them",
+    subjects: ["$KV.MESHES_OPERATIONS.>"],
+    retention: RetentionPolicy.Limits,
+    max_msgs_per_subject: 1,
+    max_age: nanos(limits.replaysMaxAgeMs),
     duplicate_window: nanos(limits.idempotencyWindowMs),
   },
   {

@@ -33,6 +33,11 @@ const poolBytes = 1280
 /** The id of a new replay. */
 export const makeReplayId = (now: number): string => `rpl_${timePart(now)}${randomPart(randomBytes(10))}`
 
+/** The id of a new operation. */
+export const makeOperationId = (now: number): string => `opr_${timePart(now)}${randomPart(randomBytes(10))}`
+
+export const operationIdPattern = /^opr_[0-9a-hjkmnp-tv-z]{26}$/
+
 export const replayIdPattern = /^rpl_[0-9a-hjkmnp-tv-z]{26}$/
 
 /** A new event id, ordered by `now` (milliseconds since 1970). */

@@ -146,6 +146,7 @@ export type AuditedAct =
   | "deliveries.canceled"
   | "replay.started"
   | "replay.stopped"
+  | "operation.stopped"
   | "payload.viewed"
 
 /** Who did something, and from where. */

@@ -3,10 +3,22 @@
  * after a crash; how far it has come is in its checkpoint.
  */
 import type { WorkspaceId } from "./ids.ts"
+import { stateOfStatus, statuses, statusNamed } from "./status.ts"
+import type { Task } from "./task.ts"
 
 /** What became of an event's delivery by an action before; `none`: there was no such delivery. */
 export const earlierStates = ["none", "pending", "retrying", "delivered", "dead", "cancelled"] as const
 export type EarlierState = (typeof earlierStates)[number]
+
+/** What they are asked for by: the names of statuses too. */
+export const earlierNames = [...new Set([...earlierStates, ...statuses])]
+
+/** One by any of its names. What is being sent is still to be done. */
+export const earlierNamed = (name: string): EarlierState | undefined => {
+  const status = statusNamed(name)
+  const state = status === undefined ? name : stateOfStatus[status]
+  return state === "sending" ? "pending" : earlierStates.find((one) => one === state)
+}
 
 /** Which events, and which of their deliveries. What is absent leaves all. */
 export interface ReplayFilter {
@@ -48,32 +60,11 @@ export interface ReplayProgress {
 
 export const noProgress: ReplayProgress = { events: 0, matched: 0, deliveries: 0, skipped: 0, failed: 0 }
 
-export interface Replay extends ReplayRequest {
-  readonly id: string
-  /** When it was begun, in milliseconds, and by whom: `key:<name>`, `cli:<user>`. */
-  readonly created: number
-  readonly by: string
+export interface Replay extends ReplayRequest, Task<ReplayProgress> {
   /** Sequences in `EVENTS`: the first, and of each partition the last. All of them were routed before it was begun. */
   readonly first: number
   readonly last: ReadonlyArray<number>
-  readonly state: "running" | "stopped" | "done"
-  /** Once it is over. */
-  readonly ended?: ReplayEnd
-  readonly progress: ReplayProgress
-  /** Sequence of the last event that it came to. */
-  readonly at?: number
 }
-
-export interface ReplayEnd {
-  readonly at: number
-  /** Who stopped it; absent: it came to its end. */
-  readonly by?: string
-  /** Why, where it was the runtime. */
-  readonly reason?: string
-}
-
-/** `done` is a replay that nobody stopped. */
-export const stateOf = ({ by }: ReplayEnd): Replay["state"] => (by === undefined ? "done" : "stopped")
 
 /** A replay as programs are shown it. */
 export const shownReplay = (replay: Replay) => {

@@ -9,7 +9,13 @@ import { durationForm, parseDuration } from "../config/duration.ts"
 import type { Plan } from "../config/plan.ts"
 import type { Issue } from "../model/errors.ts"
 import { resourcePattern } from "../model/ids.ts"
-import { earlierStates, type EarlierState, type ReplayFilter, type ReplayRequest } from "../model/replay.ts"
+import {
+  earlierNamed,
+  earlierNames,
+  type EarlierState,
+  type ReplayFilter,
+  type ReplayRequest,
+} from "../model/replay.ts"
 import { isTypePattern } from "../model/type-pattern.ts"
 import { compileExpression } from "../transform/expression.ts"
 
@@ -91,7 +97,7 @@ const checkFilter = (
 }
 
 /** A time, or how long ago. */
-const checkTime = (check: Checker, value: unknown, path: Path, now: number): number | undefined => {
+export const checkTime = (check: Checker, value: unknown, path: Path, now: number): number | undefined => {
   const back = parseDuration(value)
   const time = back === undefined ? (typeof value === "string" ? timeOf(value) : undefined) : now - back
   if (time !== undefined) return time
@@ -127,7 +133,7 @@ const checkTypes = (check: Checker, value: unknown, path: Path): ReadonlyArray<s
   })
 
 const checkStatus = (check: Checker, value: unknown, path: Path): ReadonlyArray<EarlierState> =>
-  listOf(check, value, path).flatMap(([one, place]) => check.oneOf(one, place, earlierStates) ?? [])
+  listOf(check, value, path).flatMap(([one, place]) => earlierNamed(check.oneOf(one, place, earlierNames) ?? "") ?? [])
 
 const checkResource = (check: Checker, value: unknown, path: Path): string | undefined => {
   const text = check.text(value, path)

@@ -1,6 +1,6 @@
 /**
  * How fast the history is projected, and how fast questions are answered over a long one: `npm run bench:history`, or with how many
- * events, how many workspaces and how many messages go in a transaction: `node test/bench/history.ts 5000000 100 20`. The file of
+ * events, how many workspaces and how many messages go in a transaction: `node test/bench/history.ts 5000000 100 50`. The file of
  * 5,000,000 has 2.4 GB, in `TMPDIR`.
  */
 import { mkdtempSync, rmSync, statSync } from "node:fs"
@@ -11,7 +11,7 @@ import { makeQueries } from "../../src/history/queries.ts"
 import { openToProject, openToRead } from "../../src/history/shape.ts"
 import { madePast } from "../support/past.ts"
 
-const [events = 1_000_000, workspaces = 100, together = 20] = process.argv.slice(2).map(Number)
+const [events = 1_000_000, workspaces = 100, together = 50] = process.argv.slice(2).map(Number)
 const day = 86_400_000
 const to = Date.now()
 const folder = mkdtempSync(join(tmpdir(), "meshes-bench-"))

@@ -5,6 +5,7 @@ import { connect } from "@nats-io/transport-node"
 import { jetstreamManager } from "@nats-io/jetstream"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { monthOf, endOfMonth } from "../../src/model/usage.ts"
+import { historyOnce } from "../support/history.ts"
 import { startNats, type TestNats } from "../support/nats.ts"
 import { adminKey, startRuntime, type TestRuntime } from "../support/runtime.ts"
 
@@ -12,7 +13,7 @@ const limit = 1000
 
 /** One account for each test, with two workspaces: `<account>` and `<account>-test`. */
 const config = `
-const accounts = { cap: "small", repeats: "small", killed: "small", pooled: "small", apart: "apart", allowed: "allowed" }
+const accounts = { cap: "small", repeats: "small", killed: "small", intake: "small", pooled: "small", apart: "apart", allowed: "allowed" }
 const workspaces = Object.keys(accounts).flatMap((account) => [account, account + "-test"].map((id) => [id, { account }]))
 export default defineConfig({
   plans: {
@@ -31,7 +32,7 @@ beforeAll(async () => {
   nats = await startNats()
   const options = { natsUrl: nats.url, config, env: { MESHES_LOG_LEVEL: "warn" } }
   ;[one, two] = await Promise.all([startRuntime(options), startRuntime(options)])
-}, 60_000)
+}, 120_000)
 afterAll(async () => {
   await one[Symbol.asyncDispose]()
   await two[Symbol.asyncDispose]()
@@ -184,6 +185,114 @@ test(
   },
 )
 
+/** The payloads of the warnings that a workspace was sent, as soon as there are so many. */
+const warnings = async (workspace: string, wanted: number): Promise<ReadonlyArray<any>> => {
+  for (;;) {
+    const told = await read("EVENTS", `evt.*.${workspace}.meshes.usage.warning`)
+    if (told.length >= wanted) return told.map(({ payload }) => payload)
+    await new Promise((next) => setTimeout(next, 100))
+  }
+}
+
+const read = async (stream: string, filter: string): Promise<ReadonlyArray<any>> => {
+  const nc = await connect({ servers: nats.url })
+  try {
+    const jsm = await jetstreamManager(nc)
+    const found: Array<any> = []
+    for (let seq = 1; ;) {
+      const message = await jsm.direct.getMessage(stream, { seq, next_by_subj: filter })
+      if (message === null) return found
+      found.push(message.json())
+      seq = message.seq + 1
+    }
+  } finally {
+    await nc.close()
+  }
+}
+
+test("each workspace of a limit is warned of it once at 80 % and once at 100 %", { timeout: 60_000 }, async () => {
+  // They follow from the tests before, over both replicas.
+  for (const workspace of ["pooled", "pooled-test", "apart", "apart-test", "allowed", "allowed-test", "repeats"]) {
+    const told = await warnings(workspace, 2)
+    expect(told.map(({ percent }) => percent)).toEqual([80, 100])
+    expect(told[1]).toMatchObject({ workspace, metric: "events", limit, percent: 100 })
+    expect(told[1].used).toBeGreaterThanOrEqual(limit)
+    expect(told[1].account).toBe(workspace.startsWith("apart") ? undefined : workspace.replace("-test", ""))
+  }
+})
+
+test(
+  "what comes over NATS when the month is used up counts, and is kept and refused with the reason",
+  { timeout: 60_000 },
+  async () => {
+    const counts: Counts = {}
+    for (const _ of times(5))
+      await publishMany(
+        counts,
+        one,
+        times(200).map(() => "intake"),
+      )
+    expect(counts).toEqual({ 201: limit })
+    await warnings("intake", 2)
+    const nc = await connect({ servers: nats.url })
+    for (const n of times(3)) nc.publish("events.intake.order.placed", JSON.stringify({ n }))
+    await nc.drain()
+    const isRefusal = ({ kind, workspace }: any) => kind === "event.refused" && workspace === "intake"
+    const records = await historyOnce(nats.url, (all) => all.filter(isRefusal).length === 3)
+    expect(records.find(isRefusal).reason).toBe("the 1000 events a month of the account intake are used up")
+    const usage = async () => JSON.parse((await one.meshes("usage", "--workspace", "intake", "--json")).stdout)
+    while ((await usage()).events < limit + 3) await new Promise((next) => setTimeout(next, 100))
+    expect(await usage()).toMatchObject({
+      events: limit + 3,
+      limit: { used: limit + 3, limit, percent: 100, pooled: true },
+    })
+  },
+)
+
+test(
+  "usage is shown by workspace, with the limit of all that it is for, over HTTP and by a command",
+  { timeout: 60_000 },
+  async () => {
+    const get = async (path: string) => {
+      const response = await fetch(`${two.http()}${path}`, { headers: { authorization: `Bearer ${adminKey}` } })
+      return { status: response.status, body: (await response.json()) as any }
+    }
+    const month = monthOf(Date.now())
+    // Two replicas keep a history each: wait until this one has it all.
+    let shown: any
+    do shown = (await get("/api/v1/workspaces/apart/usage")).body
+    while (shown.events < limit || (await get("/api/v1/workspaces/allowed/usage")).body.limit.used < 2400)
+    expect(shown).toMatchObject({
+      workspace: "apart",
+      account: "apart",
+      plan: "apart",
+      month,
+      events: limit,
+      deliveries: 0,
+      attempts: 0,
+      limit: { metric: "events", pooled: false, used: limit, limit, percent: 100, overage: "reject" },
+      months: [{ month, events: limit, deliveries: 0, attempts: 0 }],
+    })
+    expect(shown.limit.resets_at).toBe(new Date(endOfMonth(month)).toISOString())
+    const all = (await get("/api/v1/usage")).body
+    const of = (id: string) => all.records.find(({ workspace }: any) => workspace === id)
+    expect(of("allowed")).toMatchObject({
+      events: 1200,
+      limit: { used: 2400, percent: 240, overage: "allow", pooled: true },
+    })
+    expect(of("free")).toMatchObject({ events: 1 })
+    expect(of("free").limit).toBeUndefined()
+    expect((await get("/api/v1/usage?month=2020-01")).body.records[0].events).toBe(0)
+    expect((await get("/api/v1/usage?month=now")).status).toBe(400)
+    expect((await get("/api/v1/workspaces/nobody/usage")).status).toBe(404)
+    const { stdout, status } = await two.meshes("usage")
+    expect(status).toBe(0)
+    expect(stdout).toMatch(/^apart +\S+ +1,000 events +0 deliveries +0 attempts$/m)
+    expect(stdout).toContain("240 % of account allowed: 2,400 of 1,000 events (plan allowed; more is counted on;")
+    expect((await two.meshes("usage", "--month", "soon")).status).toBe(2)
+  },
+)
+
 test(
   "what a killed replica had reserved is given back, and nothing beyond the limit is stored",
   { timeout: 60_000 },
@@ -209,6 +318,7 @@ test(
       await new Promise((next) => setTimeout(next, seconds * 1000))
     }
     expect(await stored("killed")).toBe(limit)
+    expect(await warnings("killed", 2)).toHaveLength(2)
     // What was answered is stored; of what the killed one was storing, nobody knows but the log.
     expect(counts[201]).toBeLessThanOrEqual(limit)
   },

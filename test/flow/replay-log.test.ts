@@ -10,11 +10,12 @@ import { limits } from "../../src/config/defaults.ts"
 import { Nats } from "../../src/log/connection.ts"
 import { ensureTopology } from "../../src/log/ensure.ts"
 import { Past } from "../../src/log/past.ts"
-import { Replays, type OpenReplay } from "../../src/log/replays.ts"
+import { Replays } from "../../src/log/replays.ts"
+import type { OpenTask } from "../../src/log/tasks.ts"
 import { readyMessage } from "../../src/log/work.ts"
 import type { Delivery } from "../../src/model/delivery.ts"
 import type { EventRouted } from "../../src/model/record.ts"
-import { noProgress, type ReplayRequest } from "../../src/model/replay.ts"
+import { noProgress, type ReplayProgress, type ReplayRequest } from "../../src/model/replay.ts"
 import { runReplay } from "../../src/replay/run.ts"
 import { historyWith } from "../support/history.ts"
 import { startNats, type TestNats } from "../support/nats.ts"
@@ -68,7 +69,7 @@ const recordOf = (replay: string, number: number): EventRouted => ({
 })
 
 /** Commits the delivery of one event; whether it was taken. */
-const make = (open: OpenReplay, replay: string, number: number) =>
+const make = (open: OpenTask<ReplayProgress>, replay: string, number: number) =>
   Effect.map(
     Effect.result(
       open.commit(

@@ -326,6 +326,7 @@ test("a replay is over what its filter leaves, by every field of it", async () =
   expect(await numbers({ resource: "post", expression: "payload.number > 17" })).toEqual([18, 19])
   expect(await numbers({ type: ["news.late", "other.>"] })).toHaveLength(20)
   expect(await numbers({ status: ["delivered", "dead"] })).toHaveLength(20)
+  expect(await numbers({ status: "completed" })).toHaveLength(20)
   expect(await numbers({ status: "none" })).toEqual([])
   expect(await numbers({ to: "1 day" })).toEqual([])
   expect(await numbers({ from: "1 day" })).toHaveLength(20)

@@ -39,7 +39,7 @@ const allowed: { readonly [folder: string]: ReadonlyArray<string> } = {
   secrets: ["config", "model", "observe", "log", "accounts"],
   history: ["config", "model", "observe", "log"],
   ingest: ["config", "model", "observe", "log", "accounts", "secrets", "history"],
-  route: ["config", "model", "observe", "log", "transform"],
+  route: ["config", "model", "observe", "log", "transform", "accounts"],
   deliver: ["config", "model", "observe", "log", "secrets", "transform"],
   explain: ["config", "model", "transform", "route", "deliver"],
   operate: ["config", "model", "observe", "log", "history", "replay"],
