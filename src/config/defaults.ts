@@ -228,9 +228,6 @@ export const limits = {
   /** How often a replica tells the others when keys were used last, and how long that is remembered. */
   keyUsesEveryMs: 60 * second,
   keyUsesKeptMs: 365 * day,
-  /** Keys of one page of a list, when nobody says, and at the most. */
-  keysListed: 100,
-  keysListedMax: 1000,
   /** How often, at the most, the audit is told that one key is used though it has expired. */
   keyRefusedToldEveryMs: 1 * hour,
   /** What the audit keeps of the name that a caller's program gives itself. */
@@ -279,6 +276,8 @@ export const limits = {
   retryAfterMaxMs: 1 * day,
   responseBodyRead: 64 * kibibyte,
   responseBodyKept: 2 * kibibyte,
+  /** Characters of a failed attempt's own body that the history keeps. */
+  requestBodyKept: 2 * kibibyte,
   messageCharacters: 500,
   /** Response headers. */
   responseHeaderBytes: 32 * kibibyte,

@@ -42,4 +42,13 @@ export const historyLimits = {
   /** Records of a page, when nobody says and at the most. */
   pageRecordsDefault: 50,
   pageRecords: 200,
+  /** Deliveries of a connection that are counted as its backlog, at the most. */
+  backlogCounted: 10_000,
+  /** Characters of a value in an address' query. */
+  queryValueCharacters: 1000,
+  /** Attempts of a delivery that are read from the log at once. */
+  attemptsRead: 16,
+  /** How far back a text is looked for at the most, and when nobody says. */
+  payloadWindowMs: 7 * 24 * 3600 * 1000,
+  payloadWindowDefaultMs: 24 * 3600 * 1000,
 } as const

@@ -39,8 +39,6 @@ export const replayLimits = {
   differenceCharacters: 200,
   /** How often a command that follows a replay looks at it. */
   replayFollowMs: 1000,
-  /** Replays that a list shows at the most. */
-  replaysListedMax: 500,
   /** The body of a request that begins one. */
   replayBodyBytes: 64 * 1024,
   /** Patterns of event types. */

@@ -2,6 +2,7 @@
  * One call as a connection: the request completed with its credentials, sent, and its answer judged. A token that the vendor refuses is
  * renewed, and the call made once more.
  */
+import { isUtf8 } from "node:buffer"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -12,7 +13,7 @@ import type { Token } from "../model/auth.ts"
 import { authOf, UnfitInput } from "../model/complete.ts"
 import type { HttpRequest, HttpResponse, Judge } from "../model/connector.ts"
 import { httpOutcome } from "../model/http-outcome.ts"
-import type { Outcome } from "../model/outcome.ts"
+import type { Outcome, SentRequest } from "../model/outcome.ts"
 import { makeHttpSender, type HttpSender } from "./http.ts"
 import { maskedText } from "./mask.ts"
 
@@ -131,15 +132,21 @@ export const shown = ({ outcome, request, response, token }: Exchanged, { connec
   return {
     ...outcome,
     message: mask(outcome.message).slice(0, limits.messageCharacters),
-    ...(request === undefined
-      ? {}
-      : {
-          request: { method: request.method, url: mask(request.shown ?? request.url), bytes: lengthOf(request.body) },
-        }),
+    ...(request === undefined ? {} : { request: sentOf(request, outcome, mask) }),
     ...(response === undefined || response.body === ""
       ? {}
       : { response: mask(response.body).slice(0, limits.responseBodyKept) }),
   }
+}
+
+/** Of what was delivered, the event and the rule say well enough what its body was. */
+const sentOf = (request: HttpRequest, outcome: Outcome, mask: (text: string) => string): SentRequest => {
+  const { method, url, shown: address = url, body } = request
+  const sent = { method, url: mask(address), bytes: lengthOf(body) }
+  if (outcome.kind === "delivered" || body === undefined || lengthOf(body) === 0) return sent
+  if (typeof body !== "string" && !isUtf8(body)) return sent
+  const text = typeof body === "string" ? body : Buffer.from(body).toString()
+  return { ...sent, body: mask(text).slice(0, limits.requestBodyKept) }
 }
 
 /** What a request was made with beside the secrets themselves: a token, and the form that they take in a header. */

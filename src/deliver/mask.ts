@@ -48,6 +48,8 @@ const collect = (settings: unknown, resolved: unknown, found: Set<string>): void
     if (typeof resolved !== "string" || resolved.length < maskedCharactersMin) return
     found.add(resolved)
     found.add(encodeURIComponent(resolved))
+    // As a form has it.
+    found.add(new URLSearchParams([["", resolved]]).toString().slice(1))
     // As it stands in a JSON text, and inside of base64, as Basic authentication puts it.
     found.add(JSON.stringify(resolved).slice(1, -1))
     for (const inside of insideBase64(resolved)) found.add(inside)

@@ -19,6 +19,7 @@ import { Health } from "../observe/health.ts"
 import { supervise } from "../observe/supervise.ts"
 import { makeDesk, type Desk } from "./desk.ts"
 import { keepUp } from "./keep-up.ts"
+import type { AttemptsFilter, ContactView, EventAttemptView, SeenFilter, SeenView } from "./overview.ts"
 import type { AuditFilter, DeliveryFilter, EventFilter, Queries } from "./queries.ts"
 import { recordsIn } from "./records.ts"
 import type { Retention } from "./retention.ts"
@@ -53,6 +54,14 @@ export class History extends Context.Service<
     readonly delivery: (workspace: string, id: string) => Asked<DeliveryWhole | undefined>
     /** What was sent in an attempt and what came back, as far as it was kept; `undefined`: the log no longer has it. */
     readonly exchange: (delivery: string, attempt: AttemptView) => Asked<Exchange | undefined>
+    /** Event types or resources that a workspace has seen, by their names. */
+    readonly seen: (filter: SeenFilter) => Asked<ReadonlyArray<SeenView>>
+    /** How these connections do, in their order. */
+    readonly contacts: (workspace: string, connections: ReadonlyArray<string>) => Asked<ReadonlyArray<ContactView>>
+    /** All attempts of the latest event of an id, delivery by delivery. */
+    readonly attempts: (filter: AttemptsFilter) => Asked<ReadonlyArray<EventAttemptView>>
+    /** The workspaces that have an event of that id. */
+    readonly workspacesOf: (event: string) => Asked<ReadonlyArray<string>>
     readonly audit: (filter: AuditFilter) => Asked<Page<AuditRecord>>
     /** Of each of these workspaces in each month in which there was something, the latest month first. */
     readonly usage: (workspaces: ReadonlyArray<string>, month?: Month) => Asked<ReadonlyArray<UsageView>>
@@ -88,6 +97,10 @@ export class History extends Context.Service<
           delivery: (workspace, id) => ask("delivery", workspace, id),
           exchange: (delivery, attempt) =>
             Effect.map(log.message(attempt.seq), (message) => message && exchangeIn(message, delivery, attempt)),
+          seen: (filter) => ask("seen", filter),
+          contacts: (workspace, connections) => ask("contacts", workspace, connections),
+          attempts: (filter) => ask("attempts", filter),
+          workspacesOf: (event) => ask("workspacesOf", event),
           audit: (filter) => ask("audit", filter),
           usage: (workspaces, month) => ask("usage", workspaces, month),
           progress: Effect.gen(function* () {

@@ -21,6 +21,7 @@ import type {
 import { standingOf } from "../model/standing.ts"
 import { stateOfStatus, statuses, statusOfEvent, statusOfState, type Status } from "../model/status.ts"
 import { counts } from "../model/usage.ts"
+import { makeLatest } from "./latest.ts"
 import { recordsIn } from "./records.ts"
 import { deliveryActs, deliveryColumns, eventColumns, type Counts, type DeliveryRow, type EventRow } from "./rows.ts"
 import { installation, tieOf } from "./shape.ts"
@@ -78,6 +79,7 @@ export const makeProjector = (db: DatabaseSync): Projector => {
     return key
   }
 
+  const latest = makeLatest(db, nameKey)
   const usage = makeUsageCounter(db)
 
   const eventOf = (facts: EventFacts): EventRow => {
@@ -245,6 +247,7 @@ export const makeProjector = (db: DatabaseSync): Projector => {
   }
 
   const take = (record: HistoryRecord, seq: number): void => {
+    latest.note(record)
     switch (record.kind) {
       case "event.routed":
         return routed(record)
@@ -280,6 +283,7 @@ export const makeProjector = (db: DatabaseSync): Projector => {
     usage.write()
     deliveries.clear()
     events.clear()
+    latest.write()
   }
 
   return {

@@ -7,6 +7,7 @@ import { timeOfId } from "../model/ids.ts"
 import { outcomeKinds, type OutcomeKind } from "../model/outcome.ts"
 import type { AuditedAct, AuditRecord } from "../model/record.ts"
 import { statuses, type Status } from "../model/status.ts"
+import { makeOverview, type Overview } from "./overview.ts"
 import type { Checkpoint } from "./project.ts"
 import { deliveryActs, type DeliveryRow, type EventRow } from "./rows.ts"
 import { installation, tieOf } from "./shape.ts"
@@ -53,7 +54,7 @@ export interface AuditFilter {
   readonly limit: number
 }
 
-export interface Queries extends UsageQueries {
+export interface Queries extends UsageQueries, Overview {
   readonly events: (filter: EventFilter) => Page<EventView>
   /** The latest event of an id. */
   readonly event: (workspace: string, id: string) => EventWhole | undefined
@@ -242,6 +243,7 @@ export const makeQueries = (db: DatabaseSync): Queries => {
   const checkpoint = db.prepare("SELECT log, seq, time, since FROM checkpoint")
 
   return {
+    ...makeOverview(db, keyOf, nameOf, attemptView),
     events: (filter) => page(eventsOf(filter), eventView),
     event: (workspace, id) => {
       const place = placesOf(workspace, id)[0]

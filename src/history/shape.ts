@@ -9,9 +9,10 @@ import { hash } from "node:crypto"
 import { rmSync } from "node:fs"
 import { DatabaseSync } from "node:sqlite"
 import { limits } from "../config/defaults.ts"
+import { latestTables } from "./latest.ts"
 
 /** Of another shape: built anew from the log. To be raised whenever the tables, or what is put into them, change. */
-const shapeVersion = 1
+const shapeVersion = 2
 
 const tables = {
   checkpoint: `one INTEGER PRIMARY KEY CHECK (one = 1), log TEXT NOT NULL, seq INTEGER NOT NULL, time INTEGER NOT NULL,
@@ -28,6 +29,7 @@ const tables = {
   attempts: `created INTEGER NOT NULL, tie INTEGER NOT NULL, at INTEGER NOT NULL, attempt INTEGER NOT NULL,
     status INTEGER NOT NULL, outcome INTEGER NOT NULL, http_status INTEGER, duration_ms REAL NOT NULL, next INTEGER,
     message TEXT, revision INTEGER, seq INTEGER NOT NULL, PRIMARY KEY (created, tie, at, attempt)`,
+  ...latestTables,
   acts: `created INTEGER NOT NULL, tie INTEGER NOT NULL, at INTEGER NOT NULL, what INTEGER NOT NULL, who TEXT NOT NULL,
     PRIMARY KEY (created, tie, at, what)`,
   rule_failures: `at INTEGER NOT NULL, seq INTEGER NOT NULL, rule INTEGER NOT NULL, reason TEXT NOT NULL,
@@ -43,7 +45,7 @@ const indexes = {
   events_by_status: "events (workspace, status)",
   events_by_type: "events (workspace, type, status)",
   events_by_resource_id: "events (workspace, resource_id, status) WHERE resource_id IS NOT NULL",
-  events_by_id: "events (workspace, id)",
+  events_by_id: "events (id, workspace)",
   deliveries_by_status: "deliveries (workspace, status)",
   deliveries_by_connection: "deliveries (workspace, connection, status)",
   deliveries_by_event: "deliveries (event_at, event_seq)",

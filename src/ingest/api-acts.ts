@@ -33,9 +33,15 @@ const ofDelivery = {
   success: [DeliveryAnswer, DeliveryAnswer.annotate({ description: "It is asked for." }).pipe(asked)],
   error: [...askProblems, problemAt(409, "It is over, or not so that this can be done: the message says what can.")],
 }
+/** What retrying several comes to. */
+export const retried = [
+  EventAnswer,
+  EventAnswer.annotate({ description: "Of some it is asked for." }).pipe(asked),
+] as const
+
 const ofEvent = {
   params: Schema.Struct({ workspace: Schema.String, event: Schema.String }),
-  success: [EventAnswer, EventAnswer.annotate({ description: "Of some it is asked for." }).pipe(asked)],
+  success: retried,
   error: askProblems,
 }
 

@@ -10,7 +10,8 @@ import * as Schema from "effect/Schema"
 import { limits } from "../config/defaults.ts"
 import { outcomeKinds } from "../model/outcome.ts"
 import { secretNamePattern } from "../model/secret-ref.ts"
-import { askProblems, connectionParams, problemAt, time, workspaceParams } from "./api-parts.ts"
+import { askProblems, connectionParams, listOf, pageQuery, parameter } from "./api-parts.ts"
+import { problemAt, time, workspaceParams } from "./api-parts.ts"
 import { oauthPaths } from "./page.ts"
 
 const ConnectionRecord = Schema.Struct({
@@ -25,6 +26,20 @@ const ConnectionRecord = Schema.Struct({
   by: Schema.optionalKey(Schema.String),
   reason: Schema.optionalKey(Schema.String),
   probe_at: Schema.optionalKey(time.annotate({ description: "When an open circuit is tried next." })),
+  backlog: Schema.optionalKey(
+    Schema.Int.annotate({
+      description: `Deliveries that are not done, counted up to ${limits.backlogCounted}. Absent, as what follows, while the history is made anew.`,
+    }),
+  ),
+  last_success_at: Schema.optionalKey(time),
+  last_failure: Schema.optionalKey(
+    Schema.Struct({
+      at: time,
+      outcome: Schema.Literals(outcomeKinds),
+      http_status: Schema.optionalKey(Schema.Int),
+      message: Schema.optionalKey(Schema.String),
+    }),
+  ),
   authorization: Schema.optionalKey(
     Schema.NullOr(
       Schema.Struct({
@@ -74,8 +89,12 @@ export class ConnectionsApi extends HttpApiGroup.make("connections")
   .add(
     HttpApiEndpoint.get("list", "/api/v1/workspaces/:workspace/connections", {
       params: workspaceParams,
-      query: Schema.Struct({ state: Schema.optionalKey(Schema.String) }),
-      success: Schema.Struct({ count: Schema.Int, records: Schema.Array(ConnectionRecord) }),
+      query: Schema.Struct({
+        state: parameter("Only those that are so: closed, open, paused."),
+        connector: parameter("Only those of this connector."),
+        ...pageQuery,
+      }),
+      success: listOf(ConnectionRecord),
       error: askProblems,
     }).annotateMerge(OpenApi.annotations({ summary: "List a workspace's connections" })),
     HttpApiEndpoint.get("show", "/api/v1/workspaces/:workspace/connections/:connection", {
@@ -220,7 +239,8 @@ export class SecretsApi extends HttpApiGroup.make("secrets")
   .add(
     HttpApiEndpoint.get("list", "/api/v1/workspaces/:workspace/secrets", {
       params: workspaceParams,
-      success: Schema.Struct({ count: Schema.Int, records: Schema.Array(SecretRecord) }),
+      query: Schema.Struct(pageQuery),
+      success: listOf(SecretRecord),
       error: askProblems,
     }).annotateMerge(
       OpenApi.annotations({ summary: "List the secrets of a workspace", description: "Names, never values." }),
@@ -289,7 +309,8 @@ const Integration = Schema.Struct({
 export class IntegrationsApi extends HttpApiGroup.make("integrations")
   .add(
     HttpApiEndpoint.get("list", "/api/v1/integrations", {
-      success: Schema.Struct({ count: Schema.Int, records: Schema.Array(Integration) }),
+      query: Schema.Struct(pageQuery),
+      success: listOf(Integration),
       error: askProblems,
     }).annotateMerge(
       OpenApi.annotations({

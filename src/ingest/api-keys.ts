@@ -8,7 +8,7 @@ import * as OpenApi from "effect/http-api/OpenApi"
 import * as Schema from "effect/Schema"
 import { limits } from "../config/defaults.ts"
 import { scopes } from "../model/key.ts"
-import { askProblems, problemAt, time } from "./api-parts.ts"
+import { askProblems, listOf, pageQuery, parameter, problemAt, time } from "./api-parts.ts"
 
 const Texts = Schema.Array(Schema.String)
 
@@ -71,19 +71,8 @@ export class KeysApi extends HttpApiGroup.make("keys")
       }),
     ),
     HttpApiEndpoint.get("list", "/api/v1/keys", {
-      query: Schema.Struct({
-        workspace: Schema.optionalKey(Schema.String.annotate({ description: "Only keys that name it." })),
-        limit: Schema.optionalKey(
-          Schema.String.annotate({ description: `1 to ${limits.keysListedMax}; default ${limits.keysListed}.` }),
-        ),
-        cursor: Schema.optionalKey(Schema.String.annotate({ description: "`next_cursor` of the page before." })),
-      }),
-      success: Schema.Struct({
-        count: Schema.Int,
-        limit: Schema.Int,
-        next_cursor: Schema.NullOr(Schema.String),
-        records: Schema.Array(KeyRecord),
-      }),
+      query: Schema.Struct({ workspace: parameter("Only keys that name it."), ...pageQuery }),
+      success: listOf(KeyRecord),
       error: askProblems,
     }).annotateMerge(
       OpenApi.annotations({

@@ -6,9 +6,8 @@ import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as OpenApi from "effect/http-api/OpenApi"
 import * as Schema from "effect/Schema"
-import { limits } from "../config/defaults.ts"
 import { outcomeKinds } from "../model/outcome.ts"
-import { askProblems, problemAt, time, workspaceParams } from "./api-parts.ts"
+import { askProblems, listOf, pageQuery, problemAt, time, workspaceParams } from "./api-parts.ts"
 
 const status = Schema.Literals(["pending", "retrying", "failed"])
 const moment = (description: string) =>
@@ -95,12 +94,8 @@ export class OperationsApi extends HttpApiGroup.make("operations")
     ),
     HttpApiEndpoint.get("list", "/api/v1/workspaces/:workspace/operations", {
       params: workspaceParams,
-      query: Schema.Struct({
-        limit: Schema.optionalKey(
-          Schema.String.annotate({ description: `1 to ${limits.replaysListedMax}, default ${limits.linesListed}` }),
-        ),
-      }),
-      success: Schema.Struct({ count: Schema.Int, records: Schema.Array(OperationRecord) }),
+      query: Schema.Struct(pageQuery),
+      success: listOf(OperationRecord),
       error: askProblems,
     }).annotateMerge(
       OpenApi.annotations({ summary: "List a workspace's operations", description: "The latest first." }),

@@ -3,6 +3,7 @@
  */
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as Schema from "effect/Schema"
+import { limits } from "../config/defaults.ts"
 import { type ProblemStatus, titles } from "./problem.ts"
 
 export const text = (pattern: RegExp, description: string) =>
@@ -41,12 +42,41 @@ export const limitProblemAt = (description: string) =>
 export const jsonAs = (contentType: string) => HttpApiSchema.asJson({ contentType })
 export const workspaceParams = Schema.Struct({ workspace: Schema.String })
 export const connectionParams = Schema.Struct({ workspace: Schema.String, connection: Schema.String })
+
+/** A parameter of a query: read by the handler, which says what is wrong with it. */
+export const parameter = (description: string) => Schema.optionalKey(Schema.String.annotate({ description }))
+
+export const pageQuery = {
+  limit: parameter(`Records of a page: 1 to ${limits.pageRecords}; default ${limits.pageRecordsDefault}.`),
+  cursor: parameter("`next_cursor` of the page before. Absent: the first page."),
+}
+
+export const periodQuery = {
+  from: parameter("From this time on, RFC 3339."),
+  to: parameter("Before this time, RFC 3339."),
+}
+
+export const listOf = <S extends Schema.Constraint>(record: S) =>
+  Schema.Struct({
+    count: Schema.Int.annotate({ description: "Records of this page." }),
+    limit: Schema.Int,
+    next_cursor: Schema.NullOr(Schema.String).annotate({
+      description:
+        "What to send as `cursor` for the next page. `null`: there is none. A short page need not be the last.",
+    }),
+    records: Schema.Array(record),
+  }).annotate({ description: "A page of a list." })
+
+const tooLarge = problemAt(413, "The body is too large.")
+
 export const askProblems = [
   problemAt(400, "Malformed: a wrong value."),
   problemAt(401, "No key, or one that is not known."),
   problemAt(403, "The key may not do that there."),
-  problemAt(404, "There is no such workspace, connection or secret."),
-  problemAt(413, "The body is too large."),
+  problemAt(404, "There is no such thing, or none that the key may see."),
+  tooLarge,
   problemAt(500, "A bug of the server's."),
-  problemAt(503, "The log does not answer now."),
+  problemAt(503, "The log does not answer now, or the history is being made anew."),
 ]
+/** Of calls without a body. */
+export const readProblems = askProblems.filter((one) => one !== tooLarge)

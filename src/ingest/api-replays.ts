@@ -9,7 +9,7 @@ import * as Schema from "effect/Schema"
 import { limits } from "../config/defaults.ts"
 import { resourcePattern } from "../model/ids.ts"
 import { earlierNames } from "../model/replay.ts"
-import { askProblems, problemAt, text, time, workspaceParams } from "./api-parts.ts"
+import { askProblems, listOf, pageQuery, parameter, problemAt, text, time, workspaceParams } from "./api-parts.ts"
 
 const oneOrMany = <A extends Schema.Codec<any, any>>(one: A, description: string) =>
   Schema.optionalKey(Schema.Union([one, Schema.Array(one)]).annotate({ description }))
@@ -139,19 +139,8 @@ export class ReplaysApi extends HttpApiGroup.make("replays")
     ),
     HttpApiEndpoint.get("list", "/api/v1/workspaces/:workspace/replays", {
       params: workspaceParams,
-      query: Schema.Struct({
-        state: Schema.optionalKey(Schema.String),
-        limit: Schema.optionalKey(
-          Schema.String.annotate({ description: `1 to ${limits.replaysListedMax}, default ${limits.linesListed}` }),
-        ),
-        cursor: Schema.optionalKey(Schema.String.annotate({ description: "`next_cursor` of the page before." })),
-      }),
-      success: Schema.Struct({
-        count: Schema.Int,
-        limit: Schema.Int,
-        next_cursor: Schema.NullOr(Schema.String),
-        records: Schema.Array(ReplayRecord),
-      }),
+      query: Schema.Struct({ state: parameter("Only those that are so: running, stopped, done."), ...pageQuery }),
+      success: listOf(ReplayRecord),
       error: askProblems,
     }).annotateMerge(OpenApi.annotations({ summary: "List a workspace's replays", description: "The latest first." })),
     HttpApiEndpoint.get("show", "/api/v1/workspaces/:workspace/replays/:replay", {

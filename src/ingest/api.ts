@@ -16,9 +16,12 @@ import { ActsApi } from "./api-acts.ts"
 import { ConnectionsApi, IntegrationsApi, OAuthApi, SecretsApi } from "./api-connections.ts"
 import { KeysApi } from "./api-keys.ts"
 import { OperationsApi } from "./api-operations.ts"
+import { AliasesApi, PastApi } from "./api-past.ts"
 import { ReplaysApi } from "./api-replays.ts"
 import { UsageApi } from "./api-usage.ts"
 import { InputErrors, jsonAs, limitProblemAt, problemAt, text, time } from "./api-parts.ts"
+import { AuditApi, WorkspacesApi } from "./api-workspaces.ts"
+import { withExamples } from "./examples.ts"
 
 const fields = {
   workspace: Schema.optionalKey(text(workspacePattern, "May be left out when the key is bound to one workspace.")),
@@ -187,31 +190,34 @@ const securitySchemes = {
   publishableKey: { type: "apiKey", in: "header", name: "X-Meshes-Publishable-Key", description: "Publishing only." },
 }
 
-/** What the publishing calls read from headers by themselves. */
-const withHeaders = (spec: Record<string, any>): Record<string, any> => {
-  for (const path of ["/api/v1/events", "/api/v1/events/bulk"]) {
+/** What calls read by themselves and what all of them have in common: keys, examples. */
+const completed = (spec: Record<string, any>): Record<string, any> => {
+  const publishing = ["/api/v1/events", "/api/v1/events/bulk"]
+  for (const path of publishing) {
     const operation = spec.paths[path].post
     operation.security = [{ key: [] }, { publishableKey: [] }]
     operation.parameters = [...(operation.parameters ?? []), idempotencyKey]
   }
-  for (const path of Object.keys(spec.paths).filter((one) =>
-    /^\/api\/v1\/(?:workspaces|integrations|keys)\b/.test(one),
-  )) {
+  for (const path of Object.keys(spec.paths).filter((one) => one.startsWith("/api/v1/"))) {
     for (const operation of Object.values<any>(spec.paths[path])) {
-      operation.security = [{ key: [] }]
+      if (!publishing.includes(path)) operation.security = [{ key: [] }]
       if (operation.requestBody !== undefined) operation.requestBody.required = !/\/(?:pause|replays)$/.test(path)
     }
   }
-  return { ...spec, components: { ...spec.components, securitySchemes } }
+  return withExamples({ ...spec, components: { ...spec.components, securitySchemes } })
 }
 
 export class Api extends HttpApi.make("meshes")
   .add(EventsApi)
+  .add(WorkspacesApi)
+  .add(PastApi)
+  .add(AliasesApi)
   .add(ConnectionsApi)
   .add(OAuthApi)
   .add(SecretsApi)
   .add(IntegrationsApi)
   .add(KeysApi)
+  .add(AuditApi)
   .add(ReplaysApi)
   .add(UsageApi)
   .add(ActsApi)
@@ -221,7 +227,9 @@ export class Api extends HttpApi.make("meshes")
     OpenApi.annotations({
       title: "Meshes",
       version: "1",
-      description: "Emit an event once; every destination gets it.",
-      transform: withHeaders,
+      description:
+        "Emit an event once; every destination gets it. Keys are sent as `Authorization: Bearer <key>`. Lists are answered a page at a time, as " +
+        "`{ count, limit, next_cursor, records }`. Whatever is refused is answered as `application/problem+json` with what is wrong and what to do.",
+      transform: completed,
     }),
   ) {}

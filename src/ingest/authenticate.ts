@@ -52,12 +52,9 @@ export const findWorkspace = (
 ): Result.Result<{ readonly identity: Identity; readonly workspace: WorkspacePlan }, Problem> => {
   const identity = authenticate(keys, headers, scope)
   if (Result.isFailure(identity)) return Result.fail(identity.failure)
+  const workspace = allows(identity.success, scope, id) ? plan.workspaces.get(id) : undefined
   // The same answer for a workspace that is another's and for one that is not there.
-  if (!allows(identity.success, scope, id)) {
-    return Result.fail(problem(403, `the key ${identity.success.name} may not ${scope} in that workspace`))
-  }
-  const workspace = plan.workspaces.get(id)
   return workspace === undefined
-    ? Result.fail(problem(404, "there is no such workspace: the config declares the workspaces"))
+    ? Result.fail(problem(404, "there is no such workspace that the key may see: the config declares the workspaces"))
     : Result.succeed({ identity: identity.success, workspace })
 }

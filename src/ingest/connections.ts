@@ -8,53 +8,73 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Result from "effect/Result"
 import { limits } from "../config/defaults.ts"
 import type { ConnectionPlan } from "../config/plan.ts"
+import { History } from "../history/history.ts"
+import type { ContactView } from "../history/overview.ts"
 import { ConnectionStates, ConnectionSwitch } from "../log/connections.ts"
 import { shownState, switched, type ConnectionRef, type ConnectionState } from "../model/connection-state.ts"
 import { knownAuthorization, refOf, shownAuthorization } from "../secrets/authorization.ts"
 import { oauthOf } from "../secrets/oauth.ts"
 import { Vault } from "../secrets/vault.ts"
+import { answered } from "./answer.ts"
 import { actorOf } from "./authenticate.ts"
 import { readBody } from "./body.ts"
 import { makeFinder } from "./find-connection.ts"
 import { parseJson } from "./json.ts"
+import { listResponse, namePage, pageByName } from "./pages.ts"
 import { type Problem, problem, problemResponse, unavailable } from "./problem.ts"
+import { noQuery, oneOfReader, readQuery, textReader } from "./query.ts"
+import { contactRecord } from "./records.ts"
 
-type Response = HttpServerResponse.HttpServerResponse
-
-const stateNames: ReadonlyArray<string> = ["closed", "open", "paused"]
+const listReaders = { state: oneOfReader(["closed", "open", "paused"]), connector: textReader, ...namePage }
 
 /** The handlers of the connections' calls. They answer every failure themselves. */
 export const makeConnections = Effect.gen(function* () {
-  const { find, findConnection } = yield* makeFinder
+  const { asked, findConnection } = yield* makeFinder
   const states = yield* ConnectionStates
   const vault = yield* Vault
   const lever = yield* ConnectionSwitch
+  const history = yield* History
   const clock = yield* Clock.Clock
 
-  const list = (request: HttpServerRequest, { workspace }: { readonly workspace: string }): Effect.Effect<Response> =>
-    Effect.sync(() => {
-      const found = find(request, "read", workspace)
-      if (Result.isFailure(found)) return problemResponse(found.failure)
-      const wanted = new URL(request.url, "http://runtime").searchParams.get("state")
-      if (wanted !== null && !stateNames.includes(wanted)) {
-        return problemResponse(problem(400, `state is one of ${stateNames.join(", ")}`))
-      }
-      const records = [...found.success.workspace.connections.values()]
-        .map((plan) => recordOf(plan, states.get({ workspace, connection: plan.id })))
-        .filter(({ state }) => wanted === null || state === wanted)
-      return HttpServerResponse.jsonUnsafe({ count: records.length, records })
-    })
+  /** How they do, as far as the history is there to tell. */
+  const contacts = (workspace: string, plans: ReadonlyArray<ConnectionPlan>) =>
+    Effect.orElseSucceed(
+      history.contacts(
+        workspace,
+        plans.map(({ id }) => id),
+      ),
+      (): ReadonlyArray<ContactView> => [],
+    )
 
-  const show = (request: HttpServerRequest, place: ConnectionRef): Effect.Effect<Response> =>
-    Effect.sync(() => {
-      const found = findConnection(request, "read", place)
-      return Result.isFailure(found)
-        ? problemResponse(found.failure)
-        : HttpServerResponse.jsonUnsafe({
-            ...recordOf(found.success.plan, states.get(place)),
-            ...authorizationOf(found.success.plan),
-          })
-    })
+  const list = (request: HttpServerRequest, { workspace }: { readonly workspace: string }) =>
+    answered(
+      Effect.gen(function* () {
+        const { query, ...found } = yield* asked(request, { workspace }, listReaders)
+        const stateOf = (plan: ConnectionPlan) => states.get({ workspace, connection: plan.id })
+        const wanted = [...found.workspace.connections.values()].filter(
+          (plan) =>
+            (query.state === undefined || (stateOf(plan)?.state ?? "closed") === query.state) &&
+            (query.connector === undefined || plan.connection.connector.name === query.connector),
+        )
+        const { records, next } = pageByName(wanted, ({ id }) => id, query)
+        const how = yield* contacts(workspace, records)
+        return listResponse(
+          query.limit,
+          next,
+          records.map((plan, i) => recordOf(plan, stateOf(plan), how[i])),
+        )
+      }),
+    )
+
+  const show = (request: HttpServerRequest, place: ConnectionRef) =>
+    answered(
+      Effect.gen(function* () {
+        const { plan } = yield* Effect.fromResult(findConnection(request, "read", place))
+        yield* Effect.fromResult(readQuery(request.url, noQuery))
+        const [how] = yield* contacts(place.workspace, [plan])
+        return HttpServerResponse.jsonUnsafe({ ...recordOf(plan, states.get(place), how), ...authorizationOf(plan) })
+      }),
+    )
 
   /** Nothing where it uses none, or the vault cannot open it. */
   const authorizationOf = (plan: ConnectionPlan) => {
@@ -102,9 +122,10 @@ const reasonIn = (body: Result.Result<Buffer, Problem>): Result.Result<string, P
     : Result.fail(problem(400, `reason is a text of at most ${limits.pauseReasonCharacters} characters`))
 }
 
-const recordOf = (plan: ConnectionPlan, state: ConnectionState | undefined) => ({
+const recordOf = (plan: ConnectionPlan, state: ConnectionState | undefined, contact?: ContactView) => ({
   id: plan.id,
   workspace: plan.workspace,
   connector: plan.connection.connector.name,
   ...shownState(state),
+  ...(contact === undefined ? {} : contactRecord(contact)),
 })

@@ -9,6 +9,7 @@ import { CurrentPlan } from "../config/current-plan.ts"
 import type { ConnectionRef } from "../model/connection-state.ts"
 import { findWorkspace } from "./authenticate.ts"
 import { problem } from "./problem.ts"
+import { readQuery, type Readers } from "./query.ts"
 
 export const makeFinder = Effect.gen(function* () {
   const keys = yield* Keys
@@ -25,5 +26,17 @@ export const makeFinder = Effect.gen(function* () {
         : Result.succeed({ ...found, plan })
     })
 
-  return { find, findConnection }
+  /** For calls that read: the workspace, and what the query asks for. */
+  const asked = <R extends Readers>(
+    request: HttpServerRequest,
+    { workspace }: { readonly workspace: string },
+    readers: R,
+  ) =>
+    Effect.fromResult(
+      Result.flatMap(find(request, "read", workspace), (found) =>
+        Result.map(readQuery(request.url, readers), (query) => ({ ...found, query })),
+      ),
+    )
+
+  return { find, findConnection, asked }
 })

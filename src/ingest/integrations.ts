@@ -12,7 +12,9 @@ import { describeConnector, type DescribedConnector } from "../config/describe.t
 import type { Plan } from "../config/plan.ts"
 import type { ConnectorDefinition } from "../model/connector.ts"
 import { authenticate } from "./authenticate.ts"
+import { listResponse, namePage, pageByName } from "./pages.ts"
 import { problem, problemResponse } from "./problem.ts"
+import { readQuery } from "./query.ts"
 
 /** The connectors that come along. Loaded when they are asked for: a runtime needs only those of its config. */
 export class Catalog extends Context.Service<
@@ -39,8 +41,10 @@ export const makeIntegrations = Effect.gen(function* () {
   const list = Effect.fnUntraced(function* (request: HttpServerRequest) {
     const found = yield* known(request)
     if (Result.isFailure(found)) return problemResponse(found.failure)
-    const records = [...found.success.values()].toSorted((a, b) => a.id.localeCompare(b.id))
-    return HttpServerResponse.jsonUnsafe({ count: records.length, records })
+    const query = readQuery(request.url, namePage)
+    if (Result.isFailure(query)) return problemResponse(query.failure)
+    const { records, next } = pageByName(found.success.values(), ({ id }) => id, query.success)
+    return listResponse(query.success.limit, next, records)
   })
 
   const show = Effect.fnUntraced(function* (request: HttpServerRequest, { connector }: { readonly connector: string }) {

@@ -16,7 +16,9 @@ import { shownKey } from "../model/key.ts"
 import { actorOf, authenticate } from "./authenticate.ts"
 import { readBody } from "./body.ts"
 import { parseJson } from "./json.ts"
+import { listResponse, namePage, pageByName } from "./pages.ts"
 import { inputProblem, type Problem, problem, problemResponse, unavailable } from "./problem.ts"
+import { readQuery, textReader } from "./query.ts"
 
 /** The handlers. They answer every failure themselves. */
 export const makeKeys = Effect.gen(function* () {
@@ -56,23 +58,18 @@ export const makeKeys = Effect.gen(function* () {
     Effect.sync(() => {
       const identity = asAdmin(request)
       if (Result.isFailure(identity)) return problemResponse(identity.failure)
-      const query = new URL(request.url, "http://runtime").searchParams
-      const workspace = query.get("workspace") ?? undefined
+      const query = readQuery(request.url, { workspace: textReader, ...namePage })
+      if (Result.isFailure(query)) return problemResponse(query.failure)
+      const { workspace, limit } = query.success
       if (workspace !== undefined && !allows(identity.success, "admin", workspace)) {
         return problemResponse(notThere(identity.success))
       }
-      const limit = Number(query.get("limit") ?? limits.keysListed)
-      if (!Number.isInteger(limit) || limit < 1 || limit > limits.keysListedMax) {
-        return problemResponse(problem(400, `limit is a whole number from 1 to ${limits.keysListedMax}`))
-      }
-      const cursor = query.get("cursor") ?? ""
       const found = issued
         .list()
-        .filter(({ key }) => key.id > cursor && manages(identity.success, key))
+        .filter(({ key }) => manages(identity.success, key))
         .filter(({ key }) => workspace === undefined || key.workspaces?.includes(workspace) === true)
-      const records = found.slice(0, limit).map(shownKey)
-      const next_cursor = found.length > limit ? records.at(-1)!.id : null
-      return HttpServerResponse.jsonUnsafe({ count: records.length, limit, next_cursor, records })
+      const { records, next } = pageByName(found, ({ key }) => key.id, query.success)
+      return listResponse(limit, next, records.map(shownKey))
     })
 
   const revoke = Effect.fnUntraced(function* (request: HttpServerRequest, { id }: { readonly id: string }) {

@@ -16,7 +16,9 @@ import { actorOf } from "./authenticate.ts"
 import { readBody } from "./body.ts"
 import { makeFinder } from "./find-connection.ts"
 import { parseJson } from "./json.ts"
+import { listOf, namePage, pageByName } from "./pages.ts"
 import { inputProblem, problem, problemResponse } from "./problem.ts"
+import { readQuery } from "./query.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
 
@@ -54,13 +56,14 @@ export const makeOperations = Effect.gen(function* () {
   ): Effect.fn.Return<Response> {
     const found = find(request, "read", workspace)
     if (Result.isFailure(found)) return problemResponse(found.failure)
-    const query = new URL(request.url, "http://runtime").searchParams
-    const limit = Number(query.get("limit") ?? limits.linesListed)
-    if (!Number.isInteger(limit) || limit < 1 || limit > limits.replaysListedMax) {
-      return problemResponse(problem(400, `limit is a whole number from 1 to ${limits.replaysListedMax}`))
-    }
-    const latest = Effect.map(operations.list(workspace), (all) => all.slice(0, limit).map(shownOperation))
-    return yield* answered(Effect.map(latest, (records) => ({ count: records.length, records })))
+    const query = readQuery(request.url, namePage)
+    if (Result.isFailure(query)) return problemResponse(query.failure)
+    return yield* answered(
+      Effect.map(operations.list(workspace), (all) => {
+        const { records, next } = pageByName(all, ({ id }) => id, query.success, -1)
+        return listOf(query.success.limit, next, records.map(shownOperation))
+      }),
+    )
   })
 
   const show = Effect.fnUntraced(function* (

@@ -60,4 +60,4 @@ const entities: { readonly [character: string]: string } = {
   "'": "&#39;",
 }
 
-const escaped = (text: string): string => text.replace(/[&<>"']/g, (character) => entities[character]!)
+export const escaped = (text: string): string => text.replace(/[&<>"']/g, (character) => entities[character]!)

@@ -17,7 +17,9 @@ import { actorOf } from "./authenticate.ts"
 import { readBody } from "./body.ts"
 import { makeFinder } from "./find-connection.ts"
 import { parseJson } from "./json.ts"
+import { listOf, namePage, pageByName } from "./pages.ts"
 import { inputProblem, type Problem, problem, problemResponse } from "./problem.ts"
+import { oneOfReader, readQuery } from "./query.ts"
 
 /** Understands what is asked. Given by whoever puts the process together: it is decided and shown where events are routed and sent. */
 export class Replayer extends Context.Service<
@@ -45,7 +47,7 @@ interface Params {
   readonly replay: string
 }
 
-const stateNames: ReadonlyArray<string> = ["running", "stopped", "done"]
+const listReaders = { state: oneOfReader(["running", "stopped", "done"]), ...namePage }
 
 /** The handlers. They answer every failure themselves. */
 export const makeReplays = Effect.gen(function* () {
@@ -88,24 +90,13 @@ export const makeReplays = Effect.gen(function* () {
   ): Effect.fn.Return<Response> {
     const found = find(request, "read", workspace)
     if (Result.isFailure(found)) return problemResponse(found.failure)
-    const query = new URL(request.url, "http://runtime").searchParams
-    const state = query.get("state")
-    if (state !== null && !stateNames.includes(state)) {
-      return problemResponse(problem(400, `state is one of ${stateNames.join(", ")}`))
-    }
-    const limit = Number(query.get("limit") ?? limits.linesListed)
-    if (!Number.isInteger(limit) || limit < 1 || limit > limits.replaysListedMax) {
-      return problemResponse(problem(400, `limit is a whole number from 1 to ${limits.replaysListedMax}`))
-    }
-    const cursor = query.get("cursor")
+    const query = readQuery(request.url, listReaders)
+    if (Result.isFailure(query)) return problemResponse(query.failure)
+    const { state, limit } = query.success
     return yield* answered(replays.list(workspace), (all) => {
-      // Ids are in the order of time.
-      const wanted = all.filter(
-        (one) => (state === null || one.state === state) && (cursor === null || one.id < cursor),
-      )
-      const records = wanted.slice(0, limit).map(shownReplay)
-      const next_cursor = wanted.length > limit ? records.at(-1)!.id : null
-      return { count: records.length, limit, next_cursor, records }
+      const wanted = all.filter((one) => state === undefined || one.state === state)
+      const { records, next } = pageByName(wanted, ({ id }) => id, query.success, -1)
+      return listOf(limit, next, records.map(shownReplay))
     })
   })
 

@@ -16,7 +16,10 @@ import { Vault, type VaultConflict } from "../secrets/vault.ts"
 import { actorOf, findWorkspace } from "./authenticate.ts"
 import { readBody } from "./body.ts"
 import { parseJson } from "./json.ts"
+import { listResponse, namePage, pageByName } from "./pages.ts"
 import { type Problem, problem, problemResponse } from "./problem.ts"
+import { readQuery } from "./query.ts"
+import { timeText } from "./records.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
 
@@ -43,19 +46,19 @@ export const makeSecrets = Effect.gen(function* () {
     )
 
   const list = (request: HttpServerRequest, { workspace }: { readonly workspace: string }): Effect.Effect<Response> => {
-    const found = find(request, workspace)
-    if (Result.isFailure(found)) return Effect.succeed(problemResponse(found.failure))
-    return vault.list("secret", workspace).pipe(
-      Effect.map((records) =>
-        records
-          .map(({ place, at, key }) => ({ name: place.name, workspace, at: new Date(at).toISOString(), key }))
-          .toSorted((a, b) => (a.name < b.name ? -1 : 1)),
-      ),
-      Effect.match({
-        onSuccess: (records) => HttpServerResponse.jsonUnsafe({ count: records.length, records }),
-        onFailure: (error) => problemResponse(refusal(error)),
-      }),
-    )
+    const asked = Result.flatMap(find(request, workspace), () => readQuery(request.url, namePage))
+    if (Result.isFailure(asked)) return Effect.succeed(problemResponse(asked.failure))
+    return Effect.match(vault.list("secret", workspace), {
+      onSuccess: (all) => {
+        const { records, next } = pageByName(all, ({ place }) => place.name, asked.success)
+        return listResponse(
+          asked.success.limit,
+          next,
+          records.map(({ place, at, key }) => ({ name: place.name, workspace, at: timeText(at), key })),
+        )
+      },
+      onFailure: (error) => problemResponse(refusal(error)),
+    })
   }
 
   const set = Effect.fnUntraced(function* (

@@ -15,7 +15,7 @@ import { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import { HttpApiSchemaError } from "effect/http-api/HttpApiError"
-import * as HttpApiScalar from "effect/http-api/HttpApiScalar"
+import * as OpenApi from "effect/http-api/OpenApi"
 import * as Layer from "effect/Layer"
 import { isTagged } from "effect/Predicate"
 import type { Admission } from "../accounts/admission.ts"
@@ -35,7 +35,9 @@ import { ownReport, Reporting } from "../observe/report.ts"
 import type { Consent } from "../secrets/consent.ts"
 import type { Vault } from "../secrets/vault.ts"
 import { makeActs, type Operator } from "./acts.ts"
+import { makeAliases } from "./aliases.ts"
 import { Api } from "./api.ts"
+import { makeAudits } from "./audits.ts"
 import { makeChecks, type Checks } from "./checks.ts"
 import { makeConnections } from "./connections.ts"
 import { preflight } from "./cors.ts"
@@ -45,10 +47,13 @@ import { makeKeys } from "./keys.ts"
 import { makeOAuth, PublicAddress } from "./oauth.ts"
 import { makeOperations } from "./operations.ts"
 import { problem, problemResponse } from "./problem.ts"
+import { makePast } from "./past.ts"
 import { makePublisher } from "./publish.ts"
+import { referenceHeaders, renderReference } from "./reference.ts"
 import { makeReplays, type Replayer } from "./replays.ts"
 import { makeSecrets } from "./secrets.ts"
 import { makeUsage } from "./usage.ts"
+import { makeWorkspaces } from "./workspaces.ts"
 
 /** How often, while the server closes, connections that have become idle are closed. */
 const idleClosedEveryMs = 50
@@ -84,6 +89,7 @@ export const ingestLayer = (options: {
   | Vault
   | Checks
   | Catalog
+  | Audit
   | Replays
   | Replayer
   | History
@@ -102,15 +108,21 @@ export const ingestLayer = (options: {
       const watchExpired = yield* makeExpiredWatch
       const answering = Effect.flatMap(HttpServerRequest, (request) => {
         const answer = preflight(keys, request)
-        return answer === undefined
-          ? Effect.tap(Effect.catchCause(app, answerFailure), (response) => watchExpired(request, response))
-          : Effect.succeed(answer)
+        if (answer !== undefined) return Effect.succeed(answer)
+        const whole = Effect.catchCause(app, answerFailure)
+        const answered = aliased.test(request.url)
+          ? Effect.provideService(whole, HttpServerRequest, request.modify({ url: `/api/v1${request.url}` }))
+          : whole
+        return Effect.tap(answered, (response) => watchExpired(request, response))
       })
       yield* http.serve(answering)
       yield* Effect.addFinalizer(() => Effect.sync(() => letGo(server)))
       return { host: options.host, port, url }
     }),
   ).pipe(Layer.provide(NodeHttpServer.layerHttpServices))
+
+/** Paths that clients of another product know without what ours begin with. */
+const aliased = /^\/(?:workspaces|events)\//
 
 const listen = Effect.fnUntraced(function* (options: { readonly host: string; readonly port: number }) {
   const server = createServer({
@@ -155,6 +167,45 @@ const reachable = (host: string): string =>
 const events = HttpApiBuilder.group(Api, "events", (handlers) =>
   Effect.map(makePublisher, ({ publish, bulk }) =>
     handlers.handleRaw("publish", ({ request }) => publish(request)).handleRaw("bulk", ({ request }) => bulk(request)),
+  ),
+)
+
+const workspaces = HttpApiBuilder.group(Api, "workspaces", (handlers) =>
+  Effect.map(makeWorkspaces, ({ list, show, rules, eventTypes, resources }) =>
+    handlers
+      .handleRaw("list", ({ request }) => list(request))
+      .handleRaw("show", ({ request, params }) => show(request, params))
+      .handleRaw("rules", ({ request, params }) => rules(request, params))
+      .handleRaw("eventTypes", ({ request, params }) => eventTypes(request, params))
+      .handleRaw("resources", ({ request, params }) => resources(request, params)),
+  ),
+)
+
+const past = HttpApiBuilder.group(Api, "past", (handlers) =>
+  Effect.map(makePast, ({ events, event, deliveries, delivery, deadLetters }) =>
+    handlers
+      .handleRaw("events", ({ request, params }) => events(request, params))
+      .handleRaw("event", ({ request, params }) => event(request, params))
+      .handleRaw("deliveries", ({ request, params }) => deliveries(request, params))
+      .handleRaw("delivery", ({ request, params }) => delivery(request, params))
+      .handleRaw("deadLetters", ({ request, params }) => deadLetters(request, params)),
+  ),
+)
+
+const aliases = HttpApiBuilder.group(Api, "aliases", (handlers) =>
+  Effect.map(makeAliases, ({ attempts, retry }) =>
+    handlers
+      .handleRaw("attempts", ({ request, params }) => attempts(request, params))
+      .handleRaw("ruleAttempts", ({ request, params }) => attempts(request, params))
+      .handleRaw("retry", ({ request, params }) => retry(request, params)),
+  ),
+)
+
+const audit = HttpApiBuilder.group(Api, "audit", (handlers) =>
+  Effect.map(makeAudits, ({ ofWorkspace, ofAll }) =>
+    handlers
+      .handleRaw("ofWorkspace", ({ request, params }) => ofWorkspace(request, params))
+      .handleRaw("ofAll", ({ request }) => ofAll(request)),
   ),
 )
 
@@ -270,9 +321,19 @@ const health = HttpApiBuilder.group(Api, "health", (handlers) =>
 
 const routes = Layer.mergeAll(
   HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(
-    Layer.provide([events, connections, oauth, secrets, integrations, replays, acts, operations, keys, usage, health]),
+    Layer.provide([events, workspaces, past, aliases, connections, oauth, secrets, integrations, replays, acts]),
+    Layer.provide([operations, keys, audit, usage, health]),
   ),
-  HttpApiScalar.layer(Api, { path: "/docs", scalar: { withDefaultFonts: false } }),
+  HttpRouter.use((router) => {
+    let page: string | undefined
+    return router.add(
+      "GET",
+      "/docs",
+      Effect.sync(() =>
+        HttpServerResponse.text((page ??= renderReference(OpenApi.fromApi(Api))), { headers: referenceHeaders }),
+      ),
+    )
+  }),
 )
 
 /** Which methods each path knows, for what no route took. */

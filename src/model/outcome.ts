@@ -34,6 +34,16 @@ export const permanentByDefault: { readonly [K in OutcomeKind]: boolean } = {
   internal_error: false,
 }
 
+/** What was sent, without secrets. */
+export interface SentRequest {
+  readonly method: string
+  readonly url: string
+  /** Of its body. */
+  readonly bytes: number
+  /** The head of its body, bounded by `limits.requestBodyKept`; only of an attempt that failed. It holds the customer's data. */
+  readonly body?: string
+}
+
 export interface Outcome {
   readonly kind: OutcomeKind
   /** One line for a person: what happened and, when it is theirs to mend, what to do. */
@@ -56,7 +66,7 @@ export interface Outcome {
    */
   readonly pause?: string
   /** What was sent, without secrets: shown to support staff. */
-  readonly request?: { readonly method: string; readonly url: string; readonly bytes: number }
+  readonly request?: SentRequest
   /** The head of what came back, bounded by `limits.responseBodyKept`. */
   readonly response?: string
 }

@@ -7,7 +7,7 @@
  */
 import type { DeliveryState } from "./delivery.ts"
 import type { DeliveryId, EventId, EventType, WorkspaceId } from "./ids.ts"
-import type { OutcomeKind } from "./outcome.ts"
+import type { OutcomeKind, SentRequest } from "./outcome.ts"
 
 interface EventFacts {
   /** Milliseconds since 1970: when the log stored the event. */
@@ -80,7 +80,7 @@ export interface DeliveryAttempted {
   readonly state: DeliveryState
   /** When the next attempt is due; only when `state` is `retrying`. */
   readonly next?: number
-  readonly request?: { readonly method: string; readonly url: string; readonly bytes: number }
+  readonly request?: SentRequest
   readonly response?: string
   /** Of the config that decided on the delivery. */
   readonly revision: string
@@ -127,27 +127,29 @@ export interface ConnectionRecord {
 }
 
 /** What a person, or a program with a key, did by command or call. */
-export type AuditedAct =
-  | "config.applied"
-  | "config.refused"
-  | "key.created"
-  | "key.revoked"
+export const auditedActs = [
+  "config.applied",
+  "config.refused",
+  "key.created",
+  "key.revoked",
   /** It has expired, and is used all the same. */
-  | "key.refused"
-  | "secret.set"
-  | "secret.removed"
-  | "connection.paused"
-  | "connection.resumed"
-  | "connection.tested"
-  | "connection.authorized"
-  | "connection.disconnected"
+  "key.refused",
+  "secret.set",
+  "secret.removed",
+  "connection.paused",
+  "connection.resumed",
+  "connection.tested",
+  "connection.authorized",
+  "connection.disconnected",
   /** Many have one record, whose `detail` says which were meant; each delivery's own history names who it was. */
-  | "deliveries.retried"
-  | "deliveries.canceled"
-  | "replay.started"
-  | "replay.stopped"
-  | "operation.stopped"
-  | "payload.viewed"
+  "deliveries.retried",
+  "deliveries.canceled",
+  "replay.started",
+  "replay.stopped",
+  "operation.stopped",
+  "payload.viewed",
+] as const
+export type AuditedAct = (typeof auditedActs)[number]
 
 /** Who did something, and from where. */
 export interface Actor {

@@ -37,14 +37,17 @@ describe("the connections of a workspace", () => {
   it.live("are listed with their states, and filtered by them", () =>
     Effect.gen(function* () {
       const { as, states } = yield* served
-      const closed = { id: "crm", workspace: "acme", connector: "webhook", state: "closed" }
-      assert.deepStrictEqual((yield* as("reader", "GET", "acme/connections")).json, { count: 1, records: [closed] })
+      const closed = { id: "crm", workspace: "acme", connector: "webhook", state: "closed", backlog: 0 }
+      const page = { count: 1, limit: 50, next_cursor: null }
+      assert.deepStrictEqual((yield* as("reader", "GET", "acme/connections")).json, { ...page, records: [closed] })
       states.set("acme/crm", { state: "open", reason: "HTTP 503", at: 0, by: "runtime", probe: 5000 })
       const open = { ...closed, state: "open", since: "1970-01-01T00:00:00.000Z", by: "runtime", reason: "HTTP 503" }
       const probed = { ...open, probe_at: "1970-01-01T00:00:05.000Z" }
       assert.deepStrictEqual((yield* as("reader", "GET", "acme/connections/crm")).json, probed)
       assert.deepStrictEqual((yield* as("reader", "GET", "acme/connections?state=open")).json.count, 1)
       assert.deepStrictEqual((yield* as("reader", "GET", "acme/connections?state=closed")).json.count, 0)
+      assert.deepStrictEqual((yield* as("reader", "GET", "acme/connections?connector=webhook")).json.count, 1)
+      assert.deepStrictEqual((yield* as("reader", "GET", "acme/connections?connector=slack")).json.count, 0)
       assert.strictEqual((yield* as("reader", "GET", "acme/connections?state=ajar")).status, 400)
     }),
   )
@@ -73,7 +76,7 @@ describe("the connections of a workspace", () => {
         yield* as("stranger", "POST", "nobody/connections/crm/resume"),
       ]
       for (const { status, headers, text } of answers) {
-        assert.strictEqual(status, 403)
+        assert.strictEqual(status, 404)
         assert.include(String(headers["content-type"]), "application/problem+json")
         assert.notInclude(text, "acme")
       }

@@ -1,4 +1,5 @@
 /** The server around the publishing calls: health, metrics, documents, unknown paths, its beginning and its end. */
+import { readFileSync } from "node:fs"
 import { createServer, type AddressInfo } from "node:net"
 import { assert, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Layer, Scope } from "effect"
@@ -73,6 +74,23 @@ describe("the HTTP server", () => {
       assert.sameMembers(Object.keys(spec.paths), [
         "/api/v1/events",
         "/api/v1/events/bulk",
+        "/api/v1/events/{event}/attempts",
+        "/api/v1/events/{event}/rules/{rule}/attempts",
+        "/api/v1/events/{event}/rules/{rule}/retry",
+        "/api/v1/workspaces",
+        "/api/v1/workspaces/{workspace}",
+        "/api/v1/workspaces/{workspace}/rules",
+        "/api/v1/workspaces/{workspace}/event-types",
+        "/api/v1/workspaces/{workspace}/resources",
+        "/api/v1/workspaces/{workspace}/events",
+        "/api/v1/workspaces/{workspace}/events/{event}",
+        "/api/v1/workspaces/{workspace}/deliveries",
+        "/api/v1/workspaces/{workspace}/deliveries/{delivery}",
+        "/api/v1/workspaces/{workspace}/dead-letters",
+        "/api/v1/workspaces/{workspace}/audit",
+        "/api/v1/audit",
+        "/api/v1/usage",
+        "/api/v1/workspaces/{workspace}/usage",
         "/api/v1/workspaces/{workspace}/connections",
         "/api/v1/workspaces/{workspace}/connections/{connection}",
         "/api/v1/workspaces/{workspace}/connections/{connection}/pause",
@@ -113,6 +131,61 @@ describe("the HTTP server", () => {
       const docs = yield* server.send("/docs")
       assert.strictEqual(docs.status, 200)
       assert.match(String(docs.headers["content-type"]), /^text\/html/)
+    }),
+  )
+
+  it.live("describes every call whole: in words, each parameter too, with examples and problems", () =>
+    Effect.gen(function* () {
+      const server = yield* serve()
+      const spec = (yield* server.send("/openapi.json")).json
+      const lacking: Array<string> = []
+      for (const [path, operations] of Object.entries<any>(spec.paths)) {
+        if (!path.startsWith("/api/")) continue
+        for (const [method, operation] of Object.entries<any>(operations)) {
+          const say = (what: string) => lacking.push(`${method} ${path}: ${what}`)
+          if (operation.summary === undefined) say("no summary")
+          if (operation.security.length === 0) say("asks for no key")
+          for (const { name, description } of operation.parameters ?? []) {
+            if (description === undefined) say(`nothing of ${name}`)
+          }
+          for (const [media, { example }] of Object.entries<any>(operation.requestBody?.content ?? {})) {
+            if (example === undefined) say(`no example of ${media}`)
+          }
+          for (const status of ["401", "403", "500"]) if (!(status in operation.responses)) say(`no ${status}`)
+          for (const [status, { description, content }] of Object.entries<any>(operation.responses)) {
+            if (!description) say(`nothing of ${status}`)
+            const media = content === undefined ? [] : Object.entries<any>(content)
+            if (Number(status) >= 400 && media[0]?.[0] !== "application/problem+json") say(`${status} is no problem`)
+            for (const [, { example }] of media) if (example === undefined) say(`no example of ${status}`)
+          }
+        }
+      }
+      assert.deepStrictEqual(lacking, [])
+    }),
+  )
+
+  it.live("has its lists and their filters in docs/reference/http.md, no more and no fewer", () =>
+    Effect.gen(function* () {
+      const server = yield* serve()
+      const { paths } = (yield* server.send("/openapi.json")).json
+      const described = Object.entries<any>(paths).flatMap(([path, { get }]) => {
+        const names: ReadonlyArray<string> = (get?.parameters ?? [])
+          .filter((one: any) => one.in === "query")
+          .map(({ name }: any) => name)
+        if (!names.includes("cursor") || path.startsWith("/api/v1/events/")) return []
+        return [`${path}: ${names.filter((name) => name !== "cursor" && name !== "limit").toSorted()}`]
+      })
+      const text = readFileSync(new URL("../../../docs/reference/http.md", import.meta.url), "utf8")
+      const deliveries = /`GET …\/deliveries` \|[^|]*\|([^|]*)\|/.exec(text)![1]!
+      const documented = [...text.matchAll(/^\| `GET ([^`<]+)` \| `\w+`[^|]* \|([^|]*)\|$/gm)]
+        .map(([, path, filters]) => {
+          const whole = `/api/v1${path!.replace("…", "/workspaces/{workspace}")}`
+          const said = filters!.includes("as deliveries") ? deliveries.replace(/`status`, /, "") : filters!
+          const names = [...said.replace(/\(.*\)/, "").matchAll(/`(\w+)`/g)].map(([, name]) => name)
+          return `${whole}: ${names.toSorted()}`
+        })
+        .filter((line) => !line.startsWith("/api/v1/workspaces/{workspace}:"))
+      assert.sameMembers(documented, described)
     }),
   )
 

@@ -1,0 +1,160 @@
+/**
+ * What happened, over HTTP: events and deliveries of a workspace, in lists and one by one.
+ */
+import * as Effect from "effect/Effect"
+import type { HttpServerRequest } from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Result from "effect/Result"
+import { allows, type Identity } from "../accounts/keys.ts"
+import { limits } from "../config/defaults.ts"
+import { History } from "../history/history.ts"
+import { Audit } from "../log/audit.ts"
+import { logTime } from "../log/log-time.ts"
+import { outcomeKinds } from "../model/outcome.ts"
+import { answered } from "./answer.ts"
+import { actorOf } from "./authenticate.ts"
+import { makeFinder } from "./find-connection.ts"
+import { listResponse, positionCursor, positionPage } from "./pages.ts"
+import { inputProblem, problem, type Problem } from "./problem.ts"
+import { noQuery, oneOfReader, type QueryOf, statusReader, textReader, timeReader } from "./query.ts"
+import { deliveryRecord, eventRecord, payloadRecord, type PayloadMissing, wholeDeliveryRecord } from "./records.ts"
+
+interface Place {
+  readonly workspace: string
+}
+
+const period = { from: timeReader, to: timeReader }
+
+const eventReaders = {
+  type: textReader,
+  resource: textReader,
+  resource_id: textReader,
+  status: statusReader,
+  id: textReader,
+  text: textReader,
+  ...period,
+  ...positionPage("events"),
+}
+
+const deadReaders = {
+  connection: textReader,
+  rule: textReader,
+  event: textReader,
+  outcome: oneOfReader(outcomeKinds),
+  replay: textReader,
+  ...period,
+  ...positionPage("deliveries"),
+}
+const deliveryReaders = { ...deadReaders, status: statusReader }
+
+/** The handlers. They answer every failure themselves. */
+export const makePast = Effect.gen(function* () {
+  const { asked } = yield* makeFinder
+  const history = yield* History
+  const audits = yield* Audit
+
+  /** Told of before anybody sees it. */
+  const viewed = (request: HttpServerRequest, identity: Identity, workspace: string, target: string, detail?: string) =>
+    audits.write(actorOf(identity, request), {
+      what: "payload.viewed",
+      target,
+      workspaces: [workspace],
+      ...(detail === undefined ? {} : { detail }),
+    })
+
+  const events = (request: HttpServerRequest, place: Place) =>
+    answered(
+      Effect.gen(function* () {
+        const { identity, query } = yield* asked(request, place, eventReaders)
+        const { text, status, cursor, limit = limits.pageRecordsDefault, ...rest } = query
+        const filter = { ...place, ...rest, statuses: status, after: cursor, limit }
+        let page
+        if (text === undefined) page = yield* history.events(filter)
+        else {
+          const window = yield* Effect.fromResult(windowOf(identity, place.workspace, query))
+          yield* viewed(request, identity, place.workspace, place.workspace, "events were searched for a text")
+          page = yield* history.search({ ...filter, ...window, text })
+        }
+        return listResponse(limit, page.next && positionCursor("events", page.next), page.records.map(eventRecord))
+      }),
+    )
+
+  const event = (request: HttpServerRequest, { event: id, ...place }: Place & { readonly event: string }) =>
+    answered(
+      Effect.gen(function* () {
+        const { identity } = yield* asked(request, place, noQuery)
+        const found = yield* history.event(place.workspace, id)
+        if (found === undefined) return yield* Effect.fail(notThere("event"))
+        let stored: Parameters<typeof payloadRecord>[0] = "not_allowed" satisfies PayloadMissing
+        if (allows(identity, "payload:read", place.workspace)) {
+          yield* viewed(request, identity, place.workspace, id)
+          stored = (yield* history.stored(found.event.seq))?.event ?? "gone"
+        }
+        return HttpServerResponse.jsonUnsafe({
+          ...eventRecord(found.event),
+          ...payloadRecord(stored),
+          deliveries: found.deliveries.map(deliveryRecord),
+          rule_failures: found.ruleFailures,
+        })
+      }),
+    )
+
+  const listed = (
+    place: Place,
+    { status, cursor, limit = limits.pageRecordsDefault, ...rest }: QueryOf<typeof deliveryReaders>,
+  ) =>
+    Effect.map(history.deliveries({ ...place, ...rest, statuses: status, after: cursor, limit }), ({ records, next }) =>
+      listResponse(limit, next && positionCursor("deliveries", next), records.map(deliveryRecord)),
+    )
+
+  const deliveries = (request: HttpServerRequest, place: Place) =>
+    answered(Effect.flatMap(asked(request, place, deliveryReaders), ({ query }) => listed(place, query)))
+
+  const deadLetters = (request: HttpServerRequest, place: Place) =>
+    answered(
+      Effect.flatMap(asked(request, place, deadReaders), ({ query }) =>
+        listed(place, { ...query, status: ["failed"] }),
+      ),
+    )
+
+  const delivery = (request: HttpServerRequest, { delivery: id, ...place }: Place & { readonly delivery: string }) =>
+    answered(
+      Effect.gen(function* () {
+        const { identity } = yield* asked(request, place, noQuery)
+        const found = yield* history.delivery(place.workspace, id)
+        if (found === undefined) return yield* Effect.fail(notThere("delivery"))
+        const exchanges = yield* Effect.forEach(found.attempts, (attempt) => history.exchange(id, attempt), {
+          concurrency: limits.attemptsRead,
+        })
+        const bodies =
+          allows(identity, "payload:read", place.workspace) &&
+          exchanges.some((exchange) => exchange?.request?.body !== undefined)
+        if (bodies) yield* viewed(request, identity, place.workspace, id)
+        return HttpServerResponse.jsonUnsafe(wholeDeliveryRecord(found, exchanges, bodies))
+      }),
+    )
+
+  return { events, event, deliveries, delivery, deadLetters }
+})
+
+const notThere = (what: "event" | "delivery"): Problem =>
+  problem(
+    404,
+    `the workspace's history has no such ${what}: it was never there, is older than what is kept, or was stored a moment ago`,
+  )
+
+/** The time that a text is looked for in, for keys that may see what events hold. */
+const windowOf = (
+  identity: Identity,
+  workspace: string,
+  { from, to = logTime() }: QueryOf<typeof period>,
+): Result.Result<{ readonly from: number; readonly to: number }, Problem> => {
+  if (!allows(identity, "payload:read", workspace)) {
+    return Result.fail(problem(403, `the key ${identity.name} may not payload:read, which a search for text needs`))
+  }
+  if (from === undefined) return Result.succeed({ from: to - limits.payloadWindowDefaultMs, to })
+  if (to - from <= limits.payloadWindowMs) return Result.succeed({ from, to })
+  const days = limits.payloadWindowMs / 86_400_000
+  const message = `is more than ${days} days before to (now, when it is left out): a text is looked for in ${days} days at the most`
+  return Result.fail(inputProblem(400, [{ path: ["from"], message }], ["query"]))
+}
