@@ -7,6 +7,7 @@ import { pathToFileURL } from "node:url"
 import * as Effect from "effect/Effect"
 import { InvalidInput } from "../model/errors.ts"
 import { checkConfig, checkingConfig } from "./check.ts"
+import { limits } from "./defaults.ts"
 import type { Config } from "./define.ts"
 import { importAnew } from "./import-anew.ts"
 import { inTurns } from "./in-turns.ts"
@@ -35,11 +36,23 @@ export const loadAnew = (
 ): Effect.Effect<LoadedConfig, InvalidInput> =>
   Effect.gen(function* () {
     files.add(file)
-    const config = yield* loadDefault(file, configExample, () => importAnew(file, files))
-    emptyAllBut(config)
-    if (isEmptied(config))
-      return yield* new InvalidInput({ subject: subjectOf(file), issues: [{ path: [], message: emptied }] })
-    const checked = yield* Effect.promise(() => inTurns(checkingConfig(config, compiler)))
+    const wrong = (message: string) => new InvalidInput({ subject: subjectOf(file), issues: [{ path: [], message }] })
+    const config = yield* loadDefault(file, configExample, () => importAnew(file, files)).pipe(
+      Effect.timeoutOrElse({
+        duration: limits.configLoadMs,
+        orElse: () =>
+          Effect.fail(wrong(`loading it takes longer than ${limits.configLoadMs / 1000} s; what does it wait for?`)),
+      }),
+    )
+    // A getter of the user's, or what its values make of themselves as JSON, may throw.
+    const checked = yield* Effect.tryPromise({
+      try: async () => {
+        emptyAllBut(config)
+        return isEmptied(config) ? undefined : inTurns(checkingConfig(config, compiler))
+      },
+      catch: (cause) => wrong(`checking it failed: ${cause instanceof Error ? cause.message : String(cause)}`),
+    })
+    if (checked === undefined) return yield* wrong(emptied)
     const plan = yield* Effect.tapError(fitting(file, checked), () => Effect.sync(() => letGoOf(config)))
     return { plan, config: config as Config }
   })

@@ -5,6 +5,8 @@ const kibibyte = 1024
 const second = 1000
 
 export const reloadLimits = {
+  /** How long a config may take to be imported. */
+  configLoadMs: 30 * second,
   /** How long a load of the config keeps all else in the process waiting. */
   turnMs: 10,
   /** How often a runtime that watches its config looks at its files. */

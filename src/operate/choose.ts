@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import { limits } from "../config/defaults.ts"
 import { History } from "../history/history.ts"
 import type { DeliveryView } from "../history/views.ts"
-import type { LogUnavailable } from "../model/errors.ts"
+import { LogUnavailable } from "../model/errors.ts"
 import type { OperationFilter } from "../model/operation.ts"
 import { matchesType } from "../model/type-pattern.ts"
 
@@ -24,7 +24,11 @@ export const forEachPage = <E, R>(
 ): Effect.Effect<void, LogUnavailable | E, R | History> =>
   Effect.gen(function* () {
     const history = yield* History
-    while ((yield* history.progress).upTo < created) yield* Effect.sleep(limits.readyPollMs)
+    const until = performance.now() + limits.instructionWaitMs
+    while ((yield* history.progress).upTo < created) {
+      if (performance.now() > until) return yield* new LogUnavailable(behind)
+      yield* Effect.sleep(limits.readyPollMs)
+    }
     for (let from = after; ;) {
       const { records, next } = yield* history.deliveries({ ...filter, statuses: status, after: from, limit })
       const views = type === undefined ? records : records.filter((view) => matchesType(type, view.type))
@@ -33,3 +37,5 @@ export const forEachPage = <E, R>(
       from = next
     }
   })
+
+const behind = { operation: "choosing deliveries", reason: "the history is behind the log", stored: "no" as const }

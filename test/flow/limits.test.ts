@@ -13,7 +13,7 @@ const limit = 1000
 
 /** One account for each test, with two workspaces: `<account>` and `<account>-test`. */
 const config = `
-const accounts = { cap: "small", repeats: "small", killed: "small", intake: "small", pooled: "small", apart: "apart", allowed: "allowed" }
+const accounts = { cap: "small", repeats: "small", killed: "small", intake: "small", pooled: "small", apart: "apart", allowed: "allowed", mine: "apart", over: "allowed" }
 const workspaces = Object.keys(accounts).flatMap((account) => [account, account + "-test"].map((id) => [id, { account }]))
 export default defineConfig({
   plans: {
@@ -101,6 +101,31 @@ const stored = async (...workspaces: ReadonlyArray<string>): Promise<number> => 
 
 const times = (n: number): ReadonlyArray<number> => Array.from({ length: n }, (_, i) => i)
 
+/** The payloads of the warnings that a workspace was sent, as soon as there are so many. */
+const warnings = async (workspace: string, wanted: number): Promise<ReadonlyArray<any>> => {
+  for (;;) {
+    const told = await read("EVENTS", `evt.*.${workspace}.meshes.usage.warning`)
+    if (told.length >= wanted) return told.map(({ payload }) => payload)
+    await new Promise((next) => setTimeout(next, 100))
+  }
+}
+
+const read = async (stream: string, filter: string): Promise<ReadonlyArray<any>> => {
+  const nc = await connect({ servers: nats.url })
+  try {
+    const jsm = await jetstreamManager(nc)
+    const found: Array<any> = []
+    for (let seq = 1; ;) {
+      const message = await jsm.direct.getMessage(stream, { seq, next_by_subj: filter })
+      if (message === null) return found
+      found.push(message.json())
+      seq = message.seq + 1
+    }
+  } finally {
+    await nc.close()
+  }
+}
+
 test(
   "concurrent publishers over two replicas get exactly the limit, whether one by one or in bulk",
   { timeout: 60_000 },
@@ -182,44 +207,16 @@ test(
     expect(pooled).toEqual({ counts: { 201: limit, 429: 2400 - limit }, stored: limit })
     expect(apart).toEqual({ counts: { 201: 2 * limit, 429: 400 }, stored: 2 * limit })
     expect(allowed).toEqual({ counts: { 201: 2400 }, stored: 2400 })
+    // Each workspace is warned, once at each threshold, of what it is that is used up.
+    for (const workspace of ["pooled", "pooled-test", "apart", "apart-test", "allowed", "allowed-test"]) {
+      const told = await warnings(workspace, 2)
+      expect(told.map(({ percent }) => percent)).toEqual([80, 100])
+      expect(told[1]).toMatchObject({ workspace, metric: "events", limit, percent: 100 })
+      expect(told[1].used).toBeGreaterThanOrEqual(limit)
+      expect(told[1].account).toBe(workspace.startsWith("apart") ? undefined : workspace.replace("-test", ""))
+    }
   },
 )
-
-/** The payloads of the warnings that a workspace was sent, as soon as there are so many. */
-const warnings = async (workspace: string, wanted: number): Promise<ReadonlyArray<any>> => {
-  for (;;) {
-    const told = await read("EVENTS", `evt.*.${workspace}.meshes.usage.warning`)
-    if (told.length >= wanted) return told.map(({ payload }) => payload)
-    await new Promise((next) => setTimeout(next, 100))
-  }
-}
-
-const read = async (stream: string, filter: string): Promise<ReadonlyArray<any>> => {
-  const nc = await connect({ servers: nats.url })
-  try {
-    const jsm = await jetstreamManager(nc)
-    const found: Array<any> = []
-    for (let seq = 1; ;) {
-      const message = await jsm.direct.getMessage(stream, { seq, next_by_subj: filter })
-      if (message === null) return found
-      found.push(message.json())
-      seq = message.seq + 1
-    }
-  } finally {
-    await nc.close()
-  }
-}
-
-test("each workspace of a limit is warned of it once at 80 % and once at 100 %", { timeout: 60_000 }, async () => {
-  // They follow from the tests before, over both replicas.
-  for (const workspace of ["pooled", "pooled-test", "apart", "apart-test", "allowed", "allowed-test", "repeats"]) {
-    const told = await warnings(workspace, 2)
-    expect(told.map(({ percent }) => percent)).toEqual([80, 100])
-    expect(told[1]).toMatchObject({ workspace, metric: "events", limit, percent: 100 })
-    expect(told[1].used).toBeGreaterThanOrEqual(limit)
-    expect(told[1].account).toBe(workspace.startsWith("apart") ? undefined : workspace.replace("-test", ""))
-  }
-})
 
 test(
   "what comes over NATS when the month is used up counts, and is kept and refused with the reason",
@@ -257,14 +254,18 @@ test(
       const response = await fetch(`${two.http()}${path}`, { headers: { authorization: `Bearer ${adminKey}` } })
       return { status: response.status, body: (await response.json()) as any }
     }
+    const counts: Counts = {}
+    const each = ["mine", "over", "over-test"].flatMap((id) => times(200).map(() => id))
+    for (const _ of times(6)) await publishMany(counts, one, each)
+    expect(counts).toEqual({ 201: 2400 + limit, 429: 200 })
     const month = monthOf(Date.now())
     // Two replicas keep a history each: wait until this one has it all.
     let shown: any
-    do shown = (await get("/api/v1/workspaces/apart/usage")).body
-    while (shown.events < limit || (await get("/api/v1/workspaces/allowed/usage")).body.limit.used < 2400)
+    do shown = (await get("/api/v1/workspaces/mine/usage")).body
+    while (shown.events < limit || (await get("/api/v1/workspaces/over/usage")).body.limit.used < 2400)
     expect(shown).toMatchObject({
-      workspace: "apart",
-      account: "apart",
+      workspace: "mine",
+      account: "mine",
       plan: "apart",
       month,
       events: limit,
@@ -276,19 +277,18 @@ test(
     expect(shown.limit.resets_at).toBe(new Date(endOfMonth(month)).toISOString())
     const all = (await get("/api/v1/usage")).body
     const of = (id: string) => all.records.find(({ workspace }: any) => workspace === id)
-    expect(of("allowed")).toMatchObject({
+    expect(of("over")).toMatchObject({
       events: 1200,
       limit: { used: 2400, percent: 240, overage: "allow", pooled: true },
     })
-    expect(of("free")).toMatchObject({ events: 1 })
     expect(of("free").limit).toBeUndefined()
     expect((await get("/api/v1/usage?month=2020-01")).body.records[0].events).toBe(0)
     expect((await get("/api/v1/usage?month=now")).status).toBe(400)
     expect((await get("/api/v1/workspaces/nobody/usage")).status).toBe(404)
     const { stdout, status } = await two.meshes("usage")
     expect(status).toBe(0)
-    expect(stdout).toMatch(/^apart +\S+ +1,000 events +0 deliveries +0 attempts$/m)
-    expect(stdout).toContain("240 % of account allowed: 2,400 of 1,000 events (plan allowed; more is counted on;")
+    expect(stdout).toMatch(/^mine +\S+ +1,000 events +0 deliveries +0 attempts$/m)
+    expect(stdout).toContain("240 % of account over: 2,400 of 1,000 events (plan allowed; more is counted on;")
     expect((await two.meshes("usage", "--month", "soon")).status).toBe(2)
   },
 )
@@ -321,5 +321,6 @@ test(
     expect(await warnings("killed", 2)).toHaveLength(2)
     // What was answered is stored; of what the killed one was storing, nobody knows but the log.
     expect(counts[201]).toBeLessThanOrEqual(limit)
+    await one.start()
   },
 )

@@ -133,7 +133,8 @@ const absentAs = (name: string): string => {
 const learnt = async (holder: Headers, { method, path, body, headers }: Walked) => {
   const got = await send(holder, method, path, body, headers)
   const said = `${decodeURIComponent(path)} ${body ?? ""}`
-  let text = JSON.stringify(got)
+  // The same moment is never asked for twice.
+  let text = JSON.stringify(got).replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "<time>")
   for (const [kind, name] of [...theirs, ...nobodys]) if (said.includes(name)) text = text.replaceAll(name, `<${kind}>`)
   // Of many in one request, all are.
   const refused = got.status === 207 ? !got.text.includes('"event":') : got.status >= 400

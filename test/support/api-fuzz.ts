@@ -38,7 +38,7 @@ export const shotsAt = (
         .filter((one) => one.in === "query")
         .map(({ name, schema }) =>
           fc
-            .option(mostly(fitting({ spec, things }, schema, 1, name).map(String), hostileText))
+            .option(mostly(fitting({ spec, things }, schema, 1, name).map(asText), hostileText))
             .map((value) => [name, value] as const),
         ),
       fc.option(fc.tuple(hostileText, hostileText), { freq: 10 }).map((pair) => pair ?? (["", null] as const)),
@@ -79,6 +79,9 @@ export const meantPath = ({ template }: Operation, things: Things): string => {
 }
 
 const stepFor = (kind: string, things: Things): string => encodeURIComponent(things.get(kind) ?? "x")
+
+/** Not `String`: an object may have a `toString` that is none. */
+const asText = (value: unknown): string => (typeof value === "string" ? value : (JSON.stringify(value) ?? ""))
 
 /** All but once in twenty times. */
 const mostly = <A, B>(usual: fc.Arbitrary<A>, odd: fc.Arbitrary<B>) =>

@@ -64,6 +64,22 @@ test("a config that is done with leaves next to nothing behind, however large it
   expect(bytes).toBeLessThan(150_000)
 }, 120_000)
 
+test("a config whose parts throw when they are looked at is wrong, and nothing more", async () => {
+  const found = await run(
+    {
+      "meshes.config.ts": `${configHead}export default defineConfig({ workspaces: { acme: { connections: {
+        log: webhook({ url: "https://erp.example/in", headers: { a: 1n as any } }) }, rules: {} } } })`,
+    },
+    `process.stdout.write(JSON.stringify((await load()).failure.message))`,
+  )
+  expect(found).toMatch(/workspaces.acme.connections.log|checking it failed/)
+  const getter = await run(
+    { "meshes.config.ts": 'export default { get workspaces() { throw new Error("not now") } }' },
+    `process.stdout.write(JSON.stringify((await load()).failure.message))`,
+  )
+  expect(getter).toContain("checking it failed: not now")
+}, 60_000)
+
 test("what a package gives to each load is left as it is", async () => {
   const found = await run(
     {
