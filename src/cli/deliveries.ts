@@ -1,5 +1,5 @@
 /**
- * `meshes deliveries ls | show | retry | cancel`: what became of events, from the history in the log.
+ * `meshes deliveries ls | show | retry | cancel`: what became of events, delivery by delivery.
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -7,125 +7,224 @@ import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import { limits } from "../config/defaults.ts"
-import { parseDuration } from "../config/duration.ts"
-import { findDelivery, listDeliveries, type DeliveryView } from "../history/read.ts"
+import { outcomeKinds, type OutcomeKind } from "../model/outcome.ts"
+import type { Status } from "../model/status.ts"
 import { cancelDeliveries, retryDeliveries } from "./acts.ts"
-import { logLayer, settingsOf, shared, withLog } from "./context.ts"
-import { AnswerIsNo, bad, note, paint, print, printJson, showTime, showWait, startProgress, table } from "./output.ts"
-import { sinceFlag } from "./tail.ts"
+import { settingsOf, shared } from "./context.ts"
+import { momentFlag, momentText } from "./moments.ts"
+import { AnswerIsNo, bad, note, paint, print, printJson, showTime, showWait, table } from "./output.ts"
+import { find, inWorkspace, list, remoteFlags, remoteOf, workspacesMeant } from "./remote.ts"
 
-const states = ["pending", "retrying", "delivered", "dead", "cancelled"] as const
+/** As the API says it. */
+export interface DeliveryRecord {
+  readonly id: string
+  readonly event: string
+  readonly type: string
+  readonly workspace: string
+  readonly rule: string
+  readonly action: number
+  readonly connection: string
+  readonly replay?: string
+  readonly status: Status
+  readonly created_at: string
+  readonly attempt_count: number
+  readonly last_attempt?: {
+    readonly at: string
+    readonly outcome: OutcomeKind
+    readonly http_status?: number
+    readonly message?: string
+  }
+  readonly next_attempt_at?: string
+}
+
+interface DeliveryWhole extends DeliveryRecord {
+  readonly attempts: ReadonlyArray<{
+    readonly attempt: number
+    readonly at: string
+    readonly duration_ms: number
+    readonly outcome: OutcomeKind
+    readonly status: Status
+    readonly http_status?: number
+    readonly message?: string
+    readonly revision: string
+    readonly request?: { readonly method: string; readonly url: string; readonly bytes: number }
+    readonly response?: string
+  }>
+  readonly sent_again: ReadonlyArray<{ readonly at: string; readonly by: string }>
+  readonly canceled: ReadonlyArray<{ readonly at: string; readonly by: string }>
+}
+
+export const statusFlag = Flag.String("status").pipe(
+  Flag.withAlias("state"),
+  Flag.optional,
+  Flag.withDescription("pending, processing, retrying, completed, failed or canceled; several with commas"),
+)
+export const workspaceFlag = Flag.String("workspace").pipe(
+  Flag.withAlias("w"),
+  Flag.optional,
+  Flag.withDescription("Of this workspace; default all that the key may see"),
+)
+export const limitFlag = Flag.Int("limit").pipe(
+  Flag.withDefault(limits.linesListed),
+  Flag.withDescription("The latest so many; default 50"),
+)
 
 const ls = Command.make(
   "ls",
   {
-    workspace: Flag.String("workspace").pipe(Flag.withAlias("w"), Flag.optional),
+    workspace: workspaceFlag,
     connection: Flag.String("connection").pipe(Flag.optional),
+    rule: Flag.String("rule").pipe(Flag.optional),
     event: Flag.String("event").pipe(Flag.optional, Flag.withDescription("The deliveries of one event, by its id")),
-    state: Flag.Literals("state", states).pipe(Flag.optional),
-    since: sinceFlag.pipe(Flag.withDescription('How far back to look; default "1 day"')),
-    limit: Flag.Int("limit").pipe(
-      Flag.withDefault(limits.linesListed),
-      Flag.withDescription("The latest so many; default 50"),
+    status: statusFlag,
+    outcome: Flag.Literals("outcome", outcomeKinds).pipe(
+      Flag.optional,
+      Flag.withDescription("How the last attempt ended"),
     ),
+    replay: Flag.String("replay").pipe(Flag.optional, Flag.withDescription("The deliveries of one replay, by its id")),
+    since: momentFlag("since", "Created then or later"),
+    until: momentFlag("until", "Created before"),
+    limit: limitFlag,
+    ...remoteFlags,
   },
-  Effect.fn(function* ({ workspace, connection, event, state, since, limit }) {
+  Effect.fn(function* ({ workspace, since, until, limit, url, key, ...filters }) {
     const { config, json } = yield* shared
-    const settings = yield* settingsOf({ config })
-    const back = (Option.isSome(since) ? parseDuration(since.value) : undefined) ?? limits.lookBackMs
-    const progress = startProgress()
-    if (process.stderr.isTTY === true) progress.say("reading the history")
-    const { deliveries, more } = yield* withLog(
-      settings,
-      listDeliveries({
-        workspace: Option.getOrUndefined(workspace),
-        connection: Option.getOrUndefined(connection),
-        event: Option.getOrUndefined(event),
-        state: Option.getOrUndefined(state),
-        since: Date.now() - back,
-      }),
-    ).pipe(Effect.ensuring(Effect.sync(progress.stop)), Effect.provide(logLayer(settings.logLevel, json)))
-    const latest = deliveries.slice(-Math.max(1, limit))
-    if (json) return printJson({ count: latest.length, records: latest })
-    if (latest.length === 0)
-      return note("no deliveries match; look further back with --since, or publish one: meshes publish --help")
-    for (const line of table(latest.map(rowOf))) print(line)
-    if (more || latest.length < deliveries.length) note(`the latest ${latest.length} are shown; see more with --limit`)
+    const remote = yield* remoteOf(yield* settingsOf({ config }), { url, key })
+    const given = Object.fromEntries(
+      Object.entries(filters).map(([name, flag]) => [name, Option.getOrUndefined(flag as Option.Option<string>)]),
+    )
+    const query = { ...given, from: momentText(since), to: momentText(until) }
+    const { records, more } = yield* latest<DeliveryRecord>(remote, workspace, "deliveries", query, limit)
+    if (json) return printJson({ count: records.length, records })
+    if (records.length === 0) {
+      return note("no deliveries match; what was stored a moment ago may come up to a second later")
+    }
+    for (const line of table(records.map(deliveryRow))) print(line)
+    if (more) note(`the latest ${records.length} are shown; see more with --limit`)
   }),
 ).pipe(
   Command.withDescription("List deliveries, the latest last"),
   Command.withExamples([
-    { command: "meshes deliveries ls --state dead", description: "What was given up" },
+    {
+      command: "meshes deliveries ls -w acme --connection erp --status failed --since yesterday --until today",
+      description: "Which deliveries to a connection failed yesterday, and why",
+    },
     { command: "meshes deliveries ls --event evt_…", description: "What became of one event" },
   ]),
 )
 
-const colourOf = (state: DeliveryView["state"]) =>
-  state === "delivered" ? paint.green : state === "dead" ? paint.red : state === "pending" ? paint.dim : paint.yellow
+type Remote = Parameters<typeof list>[0]
 
-const rowOf = (view: DeliveryView): ReadonlyArray<string> => {
-  const last = view.attempts.at(-1)
-  const why =
-    last === undefined || last.state === "delivered"
-      ? ""
-      : `${last.outcome}${last.status === undefined ? "" : ` ${last.status}`}`
-  const next = view.next === undefined ? "" : ` next ${showWait(view.next - Date.now())}`
-  return [
-    showTime(view.created),
-    view.workspace,
-    view.type,
-    view.connection,
-    colourOf(view.state)(view.state),
-    `${view.attempts.length}×`,
-    view.id,
-    `${why}${next}`,
-  ]
+/** The latest records of a list of workspaces, the latest last. */
+export const latest = <A extends { readonly created_at: string }>(
+  remote: Remote,
+  workspace: Option.Option<string>,
+  path: string,
+  query: Parameters<typeof list>[2],
+  limit: number,
+) =>
+  Effect.gen(function* () {
+    const wanted = Math.max(1, limit)
+    const pages = yield* Effect.forEach(yield* workspacesMeant(remote, workspace), (id) =>
+      list(remote, inWorkspace(id, path), query, wanted),
+    )
+    const all = pages.flatMap(({ records }) => records as ReadonlyArray<A>)
+    const records = all.toSorted((a, b) => Date.parse(b.created_at) - Date.parse(a.created_at)).slice(0, wanted)
+    return { records: records.toReversed(), more: records.length < all.length || pages.some(({ more }) => more) }
+  })
+
+/** What has an id in the one workspace that knows it. */
+export const findWhole = Effect.fnUntraced(function* <A>(
+  remote: Remote,
+  workspace: Option.Option<string>,
+  what: "events" | "deliveries",
+  id: string,
+) {
+  for (const one of yield* workspacesMeant(remote, workspace)) {
+    const found = yield* find(remote, inWorkspace(one, `${what}/${encodeURIComponent(id)}`))
+    if (found !== undefined) return found as A
+  }
+  bad(`the history knows no ${what === "events" ? "event" : "delivery"} ${id}`)
+  return yield* new AnswerIsNo()
+})
+
+export const paintStatus = (status: Status): string =>
+  (status === "completed"
+    ? paint.green
+    : status === "failed"
+      ? paint.red
+      : status === "pending"
+        ? paint.dim
+        : paint.yellow)(status)
+
+const timeOf = (text: string): string => showTime(Date.parse(text))
+const waitOf = (text: string): string => showWait(Date.parse(text) - Date.now())
+
+/** Why it is not delivered, in one line. */
+export const whyOf = ({ status, last_attempt: last, next_attempt_at: next }: DeliveryRecord): string => {
+  if (last === undefined || status === "completed") return ""
+  const http = last.http_status === undefined ? "" : ` ${last.http_status}`
+  const message = last.message === undefined ? "" : `: ${last.message.replaceAll(/\s+/g, " ")}`
+  return `${last.outcome}${http}${message}${next === undefined ? "" : `, next ${waitOf(next)}`}`
 }
+
+const deliveryRow = (record: DeliveryRecord): ReadonlyArray<string> => [
+  timeOf(record.created_at),
+  record.workspace,
+  record.type,
+  record.connection,
+  paintStatus(record.status),
+  `${record.attempt_count}×`,
+  record.id,
+  whyOf(record),
+]
 
 const show = Command.make(
   "show",
-  { id: Argument.String("delivery").pipe(Argument.withDescription("The delivery's id: dlv_…")) },
-  Effect.fn(function* ({ id }) {
+  {
+    id: Argument.String("delivery").pipe(Argument.withDescription("The delivery's id: dlv_…")),
+    workspace: workspaceFlag,
+    ...remoteFlags,
+  },
+  Effect.fn(function* ({ id, workspace, url, key }) {
     const { config, json } = yield* shared
-    const settings = yield* settingsOf({ config })
-    const view = yield* withLog(settings, findDelivery(id)).pipe(Effect.provide(logLayer(settings.logLevel, json)))
-    if (view === undefined) {
-      bad(`the history knows no delivery ${id}`)
-      return yield* new AnswerIsNo()
-    }
-    if (json) return printJson(view)
-    for (const line of table([
-      ["delivery", view.id],
+    const remote = yield* remoteOf(yield* settingsOf({ config }), { url, key })
+    const found = yield* findWhole<DeliveryWhole>(remote, workspace, "deliveries", id)
+    if (json) return printJson(found)
+    const next = found.next_attempt_at
+    const rows = [
+      ["delivery", found.id],
       [
-        "state",
-        `${colourOf(view.state)(view.state)}${view.next === undefined ? "" : `, next attempt ${showWait(view.next - Date.now())} (${showTime(view.next)})`}`,
+        "status",
+        `${paintStatus(found.status)}${next === undefined ? "" : `, next attempt ${waitOf(next)} (${timeOf(next)})`}`,
       ],
-      ["event", `${view.event} ${view.type}`],
-      ["workspace", view.workspace],
-      ["rule", `${view.rule}, action ${view.action}`],
-      ["connection", view.connection],
-      ["created", showTime(view.created)],
-      ...(view.replay === undefined ? [] : [["replay", view.replay]]),
-    ]))
-      print(line)
-    for (const attempt of view.attempts) {
-      const request =
-        attempt.request === undefined
-          ? ""
-          : ` ${attempt.request.method} ${attempt.request.url} (${attempt.request.bytes} bytes)`
-      print(
-        `\nattempt ${attempt.attempt}  ${showTime(attempt.at)}  ${Math.round(attempt.duration_ms)} ms  ${colourOf(attempt.state)(attempt.outcome)}${attempt.status === undefined ? "" : ` ${attempt.status}`}`,
-      )
-      if (request !== "") print(` ${request}`)
-      const { revision, sent_revision: sent } = attempt
-      print(sent === undefined ? `  by config ${revision}` : `  by config ${sent}; ${revision} decided on it`)
-      if (attempt.message !== undefined) print(`  ${attempt.message}`)
-      if (attempt.response !== undefined) print(`  answer: ${attempt.response}`)
-    }
-    for (const again of view.revived) print(`\nsent again  ${showTime(again.at)}  by ${again.by}`)
-    if (view.cancelled !== undefined) print(`\ncancelled  ${showTime(view.cancelled.at)}  by ${view.cancelled.by}`)
+      ["event", `${found.event} ${found.type}`],
+      ["workspace", found.workspace],
+      ["rule", `${found.rule}, action ${found.action}`],
+      ["connection", found.connection],
+      ["created", timeOf(found.created_at)],
+      ...(found.replay === undefined ? [] : [["replay", found.replay]]),
+    ]
+    for (const line of table(rows)) print(line)
+    for (const line of found.attempts.flatMap(attemptLines)) print(line)
+    for (const { at, by } of found.sent_again) print(`\nsent again  ${timeOf(at)}  by ${by}`)
+    for (const { at, by } of found.canceled) print(`\ncanceled  ${timeOf(at)}  by ${by}`)
   }),
 ).pipe(Command.withDescription("Show one delivery with each of its attempts"))
+
+const attemptLines = (attempt: DeliveryWhole["attempts"][number]): ReadonlyArray<string> => {
+  const http = attempt.http_status === undefined ? "" : ` ${attempt.http_status}`
+  const colour = attempt.status === "completed" ? paint.green : attempt.status === "failed" ? paint.red : paint.yellow
+  const { request, message, response } = attempt
+  return [
+    "",
+    `attempt ${attempt.attempt}  ${timeOf(attempt.at)}  ${Math.round(attempt.duration_ms)} ms  ${colour(attempt.outcome)}${http}`,
+    ...(request === undefined ? [] : [`  ${request.method} ${request.url} (${request.bytes} bytes)`]),
+    `  by config ${attempt.revision}`,
+    ...(message === undefined ? [] : [`  ${message}`]),
+    ...(response === undefined ? [] : [`  answer: ${response}`]),
+  ]
+}
 
 export const deliveries = Command.make("deliveries").pipe(
   Command.withDescription("What became of events"),

@@ -1,10 +1,11 @@
 /**
- * `meshes events`: what is done with an event as a whole.
+ * `meshes events`: events, what happened to each, and what is done with one as a whole.
  */
 import * as Command from "effect/cli/Command"
 import { cancelEvent, retryEvent } from "./acts.ts"
+import { lsEvents, showEvent } from "./past-events.ts"
 
 export const events = Command.make("events").pipe(
-  Command.withDescription("What is done with an event as a whole"),
-  Command.withSubcommands([retryEvent, cancelEvent]),
+  Command.withDescription("Events, what happened to each, and what is done with one as a whole"),
+  Command.withSubcommands([lsEvents, showEvent, retryEvent, cancelEvent]),
 )

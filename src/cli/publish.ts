@@ -7,13 +7,9 @@ import * as Option from "effect/Option"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
-import { limits } from "../config/defaults.ts"
-import { readVariable } from "../config/secrets.ts"
-import * as Result from "effect/Result"
-import { Unusable } from "../model/errors.ts"
 import { settingsOf, shared } from "./context.ts"
-import { AnswerIsNo, bad, good, note, printJson, WrongUse } from "./output.ts"
-import { findRunning } from "./running.ts"
+import { AnswerIsNo, good, note, printJson, WrongUse } from "./output.ts"
+import { remoteFlags, remoteOf, sayProblem, send } from "./remote.ts"
 
 export const eventFlags = {
   type: Argument.String("type").pipe(Argument.withDescription("What happened: lead.created")),
@@ -75,28 +71,15 @@ export const publish = Command.make(
   "publish",
   {
     ...eventFlags,
-    url: Flag.String("url").pipe(
-      Flag.optional,
-      Flag.withDescription("The runtime (default: the one running over the data folder)"),
-    ),
-    key: Flag.String("key").pipe(Flag.optional, Flag.withDescription("An API key (MESHES_KEY, else the admin key)")),
+    ...remoteFlags,
   },
   Effect.fn(function* (flags) {
     const { config, json } = yield* shared
     const settings = yield* settingsOf({ config })
     const event = yield* eventOf(flags)
-    const running = yield* Effect.promise(() => findRunning(settings.dataDir))
-    const url = Option.getOrUndefined(flags.url) ?? running?.http
-    if (url === undefined) {
-      return yield* new Unusable({
-        message: `no runtime is running over ${settings.dataDir}: start it (meshes start), or name another with --url`,
-      })
-    }
-    const fromEnv = Result.getOrElse(readVariable("MESHES_KEY", process.env), () => undefined)
-    const key = Option.getOrUndefined(flags.key) ?? fromEnv ?? settings.adminKey ?? running?.adminKey
-    if (key === undefined)
-      return yield* new WrongUse({ message: "no key: give --key, or set MESHES_KEY or MESHES_ADMIN_KEY" })
-    const { status, body } = yield* post(url, key, event)
+    const remote = yield* remoteOf(settings, flags)
+    const answer = yield* send(remote, "/api/v1/events", { method: "POST", body: event })
+    const { status, body } = answer
     if (json) printJson(body)
     if (status === 200 || status === 201) {
       const stored = body as {
@@ -107,18 +90,11 @@ export const publish = Command.make(
         good(
           `${stored.event.id} ${stored.event.type} ${stored.event.workspace}${stored.duplicate === true ? " (it was there already)" : " stored"}`,
         )
-        note(`  what became of it: meshes deliveries ls --event ${stored.event.id}`)
+        note(`  what became of it: meshes events show ${stored.event.id}`)
       }
       return
     }
-    if (!json) {
-      const problem = body as {
-        readonly message?: string
-        readonly errors?: ReadonlyArray<{ readonly path: string; readonly message: string }>
-      }
-      bad(`${status}: ${problem.message ?? "no message"}`)
-      for (const error of problem.errors ?? []) note(`  ${error.path}: ${error.message}`)
-    }
+    if (!json) sayProblem(answer)
     return yield* new AnswerIsNo()
   }),
 ).pipe(
@@ -128,25 +104,3 @@ export const publish = Command.make(
     { command: "meshes publish lead.created -w acme -d @lead.json", description: "The payload from a file" },
   ]),
 )
-
-const post = (url: string, key: string, event: unknown) =>
-  Effect.tryPromise({
-    try: async (signal) => {
-      const response = await fetch(new URL("/api/v1/events", url), {
-        method: "POST",
-        headers: { "content-type": "application/json", authorization: `Bearer ${key}` },
-        body: JSON.stringify(event),
-        signal: AbortSignal.any([signal, AbortSignal.timeout(limits.requestTimeoutMs)]),
-      })
-      const text = await response.text()
-      try {
-        return { status: response.status, body: JSON.parse(text) as unknown }
-      } catch {
-        return { status: response.status, body: { message: `the answer is not JSON; is ${url} a Meshes runtime?` } }
-      }
-    },
-    catch: (cause) => {
-      const reason = (cause as { readonly cause?: Error }).cause ?? (cause as Error)
-      return new Unusable({ message: `cannot reach ${url}: ${reason.message}` })
-    },
-  })

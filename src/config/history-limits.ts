@@ -37,6 +37,8 @@ export const historyLimits = {
   /** Events whose payloads are looked at for a page of a search, and how many at once. */
   searchEvents: 2000,
   searchReads: 32,
+  /** Workspaces that a command asks one after the other when none is named. */
+  workspacesAsked: 100,
   /** Records of a page, when nobody says and at the most. */
   pageRecordsDefault: 50,
   pageRecords: 200,

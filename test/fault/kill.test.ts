@@ -86,10 +86,13 @@ const run = async (what: string, strike: (around: { runtime: TestRuntime; nats: 
     `${what}: ${accepted.size} events, ${distinct.size} deliveries, ${kills} kills, ${repeats} repeats (each under its first id)`,
   )
 
-  const { stdout } = await runtime.meshes("deliveries", "ls", "--limit", "20000", "--json")
-  const { records } = JSON.parse(stdout) as {
-    records: ReadonlyArray<{ id: string; event: string; rule: string; state: string }>
+  const listed = async () => {
+    const { stdout } = await runtime.meshes("deliveries", "ls", "--limit", "20000", "--json")
+    return (JSON.parse(stdout || '{ "records": [] }') as { records: ReadonlyArray<{ event: string; rule: string }> })
+      .records
   }
+  while ((await listed()).length < events * fanOut) await new Promise((next) => setTimeout(next, 100))
+  const records = await listed()
   expect(new Set(records.map(({ event, rule }) => `${event}/${rule}`)).size).toBe(records.length)
   expect(records.length).toBe(events * fanOut)
 }

@@ -49,6 +49,10 @@ test("a runtime that is killed under a client loses nothing of what is emitted, 
   const seen = () => runtime.stdout().match(/event \d+\./g) ?? []
   while (new Set(seen()).size < events) await new Promise((next) => setTimeout(next, 50))
   // Events are stored once; a delivery that was on its way when the runtime died may be printed again.
-  const { stdout } = await runtime.meshes("deliveries", "ls", "--limit", String(events * 2), "--json")
-  expect(JSON.parse(stdout).count).toBe(events)
+  const count = async () => {
+    const { stdout } = await runtime.meshes("events", "ls", "--limit", String(events * 2), "--json")
+    return JSON.parse(stdout).count
+  }
+  while ((await count()) < events) await new Promise((next) => setTimeout(next, 50))
+  expect(await count()).toBe(events)
 }, 120_000)

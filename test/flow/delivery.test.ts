@@ -54,12 +54,13 @@ const publish = async (type: string): Promise<string> => {
 
 const at = (path: string) => (received: ReadonlyArray<Received>) => received.filter((one) => one.path === path)
 
-/** The only delivery of an event, once the history says that it is in that state. */
-const delivery = async (event: string, state: string): Promise<any> => {
+/** The only delivery of an event, once the history says that it is so. */
+const delivery = async (event: string, status: string): Promise<any> => {
   for (;;) {
-    const { stdout } = await runtime.meshes("deliveries", "ls", "--event", event, "--state", state, "--json")
-    const { records } = JSON.parse(stdout) as { records: ReadonlyArray<unknown> }
-    if (records.length === 1) return records[0]
+    const { stdout } = await runtime.meshes("deliveries", "ls", "--event", event, "--status", status, "--json")
+    const { records } = JSON.parse(stdout) as { records: ReadonlyArray<{ readonly id: string }> }
+    if (records.length === 1)
+      return JSON.parse((await runtime.meshes("deliveries", "show", records[0]!.id, "--json")).stdout)
   }
 }
 
@@ -88,11 +89,11 @@ test("an event is printed, sent as its envelope and sent as mapped, each signed 
 
 test("a destination that answers 500 twice and then 200 has it on attempt 3, under one id", async () => {
   const event = await publish("flaky")
-  const found = await delivery(event, "delivered")
-  expect(found.attempts.map(({ outcome, state }: any) => [outcome, state])).toEqual([
+  const found = await delivery(event, "completed")
+  expect(found.attempts.map(({ outcome, status }: any) => [outcome, status])).toEqual([
     ["server_error", "retrying"],
     ["server_error", "retrying"],
-    ["delivered", "delivered"],
+    ["delivered", "completed"],
   ])
   const requests = at("/flaky")(destination.received)
   expect(requests.map(({ headers }) => headers["x-meshes-attempt"])).toEqual(["1", "2", "3"])
@@ -101,20 +102,20 @@ test("a destination that answers 500 twice and then 200 has it on attempt 3, und
 
 test("an answer of 400 is the end at once", async () => {
   const event = await publish("strict")
-  const found = await delivery(event, "dead")
+  const found = await delivery(event, "failed")
   expect(found.attempts).toHaveLength(1)
-  expect(found.attempts[0]).toMatchObject({ outcome: "rejected", status: 400 })
+  expect(found.attempts[0]).toMatchObject({ outcome: "rejected", http_status: 400 })
   expect(at("/strict")(destination.received)).toHaveLength(1)
 })
 
 test("503 for ever goes through the whole schedule to the dead letters, and `dead retry` sends it again", async () => {
   const event = await publish("down")
-  const dead = await delivery(event, "dead")
-  expect(dead.attempts.map(({ attempt, state }: any) => [attempt, state])).toEqual([
+  const dead = await delivery(event, "failed")
+  expect(dead.attempts.map(({ attempt, status }: any) => [attempt, status])).toEqual([
     [1, "retrying"],
     [2, "retrying"],
     [3, "retrying"],
-    [4, "dead"],
+    [4, "failed"],
   ])
   const listed = JSON.parse((await runtime.meshes("dead", "ls", "--connection", "down", "--json")).stdout)
   expect(listed.records.map(({ id }: any) => id)).toEqual([dead.id])
@@ -123,9 +124,9 @@ test("503 for ever goes through the whole schedule to the dead letters, and `dea
   const again = await runtime.meshes("dead", "retry", dead.id)
   expect(again.stderr).toContain("1 sent again")
   expect(again.status).toBe(0)
-  const delivered = await delivery(event, "delivered")
+  const delivered = await delivery(event, "completed")
   expect(delivered.id).toBe(dead.id)
-  expect(delivered.revived).toHaveLength(1)
+  expect(delivered.sent_again).toHaveLength(1)
   expect(new Set(at("/down")(destination.received).map(({ headers }) => headers["webhook-id"]))).toEqual(
     new Set([dead.id]),
   )

@@ -66,7 +66,7 @@ test("the first event by curl is answered with 201's body and printed by the run
   expect(output).toContain('"type":"lead.created"')
   expect(status).toBe(0)
   await untilPrinted("New lead ada@example.com")
-  expect((await shell(fence("sh", "deliveries ls"))).output).toContain("delivered")
+  expect((await shell(fence("sh", "deliveries ls"))).output).toContain("completed")
 })
 
 test("an event straight over NATS is delivered too", async () => {

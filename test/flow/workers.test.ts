@@ -156,8 +156,10 @@ test("SIGTERM ends every worker in order, then the embedded server, and leaves n
     expect(await ended).toBe(0)
     expect(children.filter(({ pid }) => isAlive(pid))).toEqual([])
     await runtime.start()
-    const { stdout } = await runtime.meshes("deliveries", "ls", "--json")
-    expect(JSON.parse(stdout).records).toMatchObject([{ state: "delivered" }])
+    await until(async () => {
+      const { stdout } = await runtime.meshes("deliveries", "ls", "--json")
+      return JSON.parse(stdout).records[0]?.status === "completed"
+    })
   })
 })
 
