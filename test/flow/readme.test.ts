@@ -107,5 +107,5 @@ test("the picture is a flowchart", () => {
 
 test("no fence is of a kind that nothing here runs", () => {
   expect(new Set(fences.map(({ language }) => language))).toEqual(new Set(["sh", "js", "ts", "mermaid"]))
-  expect(fences).toHaveLength(8)
+  expect(fences).toHaveLength(9)
 })

@@ -109,8 +109,6 @@ describe("the HTTP server", () => {
         "/api/v1/workspaces/{workspace}/operations",
         "/api/v1/workspaces/{workspace}/operations/{operation}",
         "/api/v1/workspaces/{workspace}/operations/{operation}/stop",
-        "/api/v1/usage",
-        "/api/v1/workspaces/{workspace}/usage",
         "/api/v1/integrations",
         "/api/v1/integrations/{connector}",
         "/oauth/begin",
