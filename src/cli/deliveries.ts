@@ -130,6 +130,10 @@ export const latest = <A extends { readonly created_at: string }>(
     )
     const all = pages.flatMap(({ records }) => records as ReadonlyArray<A>)
     const records = all.toSorted((a, b) => Date.parse(b.created_at) - Date.parse(a.created_at)).slice(0, wanted)
+    const [asOf] = pages.flatMap((page) => page.asOf ?? []).toSorted()
+    if (asOf !== undefined && Date.now() - Date.parse(asOf) > limits.historyLateMs) {
+      note(`the history is told up to ${timeOf(asOf)} only: it is being caught up with`)
+    }
     return { records: records.toReversed(), more: records.length < all.length || pages.some(({ more }) => more) }
   })
 

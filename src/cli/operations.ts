@@ -15,6 +15,7 @@ import { operableStatuses, shownCount, shownOperation, type Operation } from "..
 import { outcomeKinds } from "../model/outcome.ts"
 import { checkOperation } from "../operate/request.ts"
 import { logLayer, settingsOf, shared, withLog } from "./context.ts"
+import { momentFlag, momentText } from "./moments.ts"
 import {
   AnswerIsNo,
   bad,
@@ -43,8 +44,8 @@ export const manyFlags = {
     Flag.optional,
     Flag.withDescription("Whose last attempt came to this"),
   ),
-  since: optional("since", 'Created then or later: a time, or how long ago ("2 hours")'),
-  until: optional("until", "Created before then"),
+  since: momentFlag("since", "Created then or later"),
+  until: momentFlag("until", "Created before"),
   dryRun: Flag.Boolean("dry-run").pipe(Flag.withDefault(false), Flag.withDescription("Only count them, by connection")),
 }
 
@@ -67,18 +68,19 @@ export const namesMany = ({ workspace, connection, rule, type, outcome, since, u
 /** Begins an operation and follows it to its end. */
 export const operateOn = Effect.fnUntraced(function* (action: Action, many: Many) {
   const { config, json } = yield* shared
-  const { workspace, since: from, until: to, dryRun: preview, status = [], ...rest } = many
+  const { workspace, since, until, dryRun: preview, status = [] } = many
   if (Option.isNone(workspace)) {
     return yield* new WrongUse({
       message: "say of which workspace: -w <workspace>; or name the deliveries by their ids",
     })
   }
-  const { connection, rule, type, outcome } = rest
-  const filter = Object.fromEntries(
-    Object.entries({ connection, rule, type, outcome, from, to }).flatMap(([name, value]) =>
+  const { connection, rule, type, outcome } = many
+  const filter = Object.fromEntries([
+    ...Object.entries({ connection, rule, type, outcome }).flatMap(([name, value]) =>
       Option.isSome(value) ? [[name, value.value]] : [],
     ),
-  )
+    ...Object.entries({ from: momentText(since), to: momentText(until) }).filter(([, value]) => value !== undefined),
+  ])
   const asked = checkOperation(
     { action, preview, filter: { ...filter, ...(status.length === 0 ? {} : { status }) } },
     workspace.value,

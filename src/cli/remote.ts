@@ -103,17 +103,11 @@ export const find = Effect.fnUntraced(function* (remote: Remote, path: string, q
   return yield* new AnswerIsNo()
 })
 
-export interface Listed<A> {
-  /** The latest first. */
-  readonly records: ReadonlyArray<A>
-  /** There is more than was asked for. */
-  readonly more: boolean
-}
-
-/** The first so many records of a list, page by page. */
+/** The first so many records of a list, page by page, and whether there are more. `asOf`: all that the log stored before is in it. */
 export const list = Effect.fnUntraced(function* (remote: Remote, path: string, query: Query, limit: number) {
   const records: Array<unknown> = []
   let cursor: string | undefined
+  let asOf: string | undefined
   do {
     const page = { ...query, limit: Math.min(limits.pageRecords, limit - records.length), cursor }
     const answer = yield* send(remote, pathWith(path, page))
@@ -121,11 +115,16 @@ export const list = Effect.fnUntraced(function* (remote: Remote, path: string, q
       sayProblem(answer)
       return yield* new AnswerIsNo()
     }
-    const body = answer.body as { readonly records: ReadonlyArray<unknown>; readonly next_cursor: string | null }
+    const body = answer.body as {
+      readonly records: ReadonlyArray<unknown>
+      readonly next_cursor: string | null
+      readonly as_of?: string | null
+    }
     records.push(...body.records)
+    asOf ??= body.as_of ?? undefined
     cursor = body.next_cursor ?? undefined
   } while (cursor !== undefined && records.length < limit)
-  return { records, more: cursor !== undefined }
+  return { records, more: cursor !== undefined, asOf }
 })
 
 const workspacesPath = "/api/v1/workspaces"

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Flag from "effect/cli/Flag"
 import type { Plan } from "../config/plan.ts"
+import { momentFlag, momentText } from "./moments.ts"
 import { WrongUse } from "./output.ts"
 
 const text = (name: string, description: string) =>
@@ -12,8 +13,8 @@ const text = (name: string, description: string) =>
 
 export const filterFlags = {
   workspace: text("workspace", "May be left out when the config has one").pipe(Flag.withAlias("w")),
-  from: text("from", 'Events stored then or later: RFC 3339, or how long ago: "2 hours"'),
-  to: text("to", "Events stored before then"),
+  from: momentFlag("from", "Events stored then or later"),
+  to: momentFlag("to", "Events stored before"),
   type: Flag.String("type").pipe(
     Flag.atLeast(0),
     Flag.withDescription('A type or a pattern: lead.created, "lead.*", "invoice.>"; may be repeated'),
@@ -34,8 +35,8 @@ type Flags<A> = { readonly [K in keyof A]: A[K] extends Flag.Flag<infer B> ? B :
 /** As the body of the API's call has it. */
 export const filterOf = (given: FilterFlags) => {
   const fields = {
-    from: Option.getOrUndefined(given.from),
-    to: Option.getOrUndefined(given.to),
+    from: momentText(given.from),
+    to: momentText(given.to),
     type: given.type.length === 0 ? undefined : given.type,
     resource: Option.getOrUndefined(given.resource),
     resource_id: Option.getOrUndefined(given.resourceId),

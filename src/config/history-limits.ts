@@ -46,6 +46,8 @@ export const historyLimits = {
   backlogCounted: 10_000,
   /** Characters of a value in an address' query. */
   queryValueCharacters: 1000,
+  /** How far behind the history may be before a command says so. */
+  historyLateMs: 10_000,
   /** Attempts of a delivery that are read from the log at once. */
   attemptsRead: 16,
   /** How far back a text is looked for at the most, and when nobody says. */

@@ -56,8 +56,8 @@ export const periodQuery = {
   to: parameter("Before this time, RFC 3339."),
 }
 
-export const listOf = <S extends Schema.Constraint>(record: S) =>
-  Schema.Struct({
+const pageFields = <S extends Schema.Constraint>(record: S) =>
+  ({
     count: Schema.Int.annotate({ description: "Records of this page." }),
     limit: Schema.Int,
     next_cursor: Schema.NullOr(Schema.String).annotate({
@@ -65,6 +65,19 @@ export const listOf = <S extends Schema.Constraint>(record: S) =>
         "What to send as `cursor` for the next page. `null`: there is none. A short page need not be the last.",
     }),
     records: Schema.Array(record),
+  }) as const
+
+export const listOf = <S extends Schema.Constraint>(record: S) =>
+  Schema.Struct(pageFields(record)).annotate({ description: "A page of a list." })
+
+/** A list that is read from the history. */
+export const historyListOf = <S extends Schema.Constraint>(record: S) =>
+  Schema.Struct({
+    ...pageFields(record),
+    as_of: Schema.NullOr(time).annotate({
+      description:
+        "All that the log stored before is in the list; long ago while the history is made anew. `null`: the log cannot say now.",
+    }),
   }).annotate({ description: "A page of a list." })
 
 const tooLarge = problemAt(413, "The body is too large.")

@@ -9,7 +9,7 @@ import { limits } from "../config/defaults.ts"
 import { outcomeKinds } from "../model/outcome.ts"
 import { statuses } from "../model/status.ts"
 import { retried } from "./api-acts.ts"
-import { askProblems, listOf, pageQuery, parameter, periodQuery, readProblems } from "./api-parts.ts"
+import { askProblems, historyListOf, listOf, pageQuery, parameter, periodQuery, readProblems } from "./api-parts.ts"
 import { time, workspaceParams } from "./api-parts.ts"
 
 const Status = Schema.Literals(statuses).annotate({
@@ -157,7 +157,7 @@ export class PastApi extends HttpApiGroup.make("past")
         ...periodQuery,
         ...pageQuery,
       }),
-      success: listOf(EventRecord),
+      success: historyListOf(EventRecord),
       error: readProblems,
     }).annotateMerge(OpenApi.annotations({ summary: "List events", description: "The latest first." })),
     HttpApiEndpoint.get("event", `${root}/events/:event`, {
@@ -170,7 +170,7 @@ export class PastApi extends HttpApiGroup.make("past")
     HttpApiEndpoint.get("deliveries", `${root}/deliveries`, {
       params: workspaceParams,
       query: Schema.Struct({ status: statusQuery, ...deadQuery }),
-      success: listOf(DeliveryRecord),
+      success: historyListOf(DeliveryRecord),
       error: readProblems,
     }).annotateMerge(OpenApi.annotations({ summary: "List deliveries", description: "The latest first." })),
     HttpApiEndpoint.get("delivery", `${root}/deliveries/:delivery`, {
@@ -186,7 +186,7 @@ export class PastApi extends HttpApiGroup.make("past")
     HttpApiEndpoint.get("deadLetters", `${root}/dead-letters`, {
       params: workspaceParams,
       query: Schema.Struct(deadQuery),
-      success: listOf(DeliveryRecord),
+      success: historyListOf(DeliveryRecord),
       error: readProblems,
     }).annotateMerge(
       OpenApi.annotations({ summary: "List deliveries that were given up", description: "The latest first." }),

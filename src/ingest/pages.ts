@@ -46,10 +46,16 @@ export const positionPage = <A extends ReadonlyArray<number> = readonly [number,
 export const namePage = { limit: limitReader, cursor: nameReader }
 
 /** A page as it is answered. */
-export const listOf = (limit: number | undefined, next: string | undefined, records: ReadonlyArray<unknown>) => ({
+export const listOf = (
+  limit: number | undefined,
+  next: string | undefined,
+  records: ReadonlyArray<unknown>,
+  about: { readonly as_of?: string | null } = {},
+) => ({
   count: records.length,
   limit: limit ?? limits.pageRecordsDefault,
   next_cursor: next ?? null,
+  ...about,
   records,
 })
 

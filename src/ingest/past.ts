@@ -62,12 +62,19 @@ export const makePast = Effect.gen(function* () {
       ...(detail === undefined ? {} : { detail }),
     })
 
+  /** Up to when the history is told, so that nobody takes what is yet to come for what never was. `null`: the log cannot say now. */
+  const asOf = history.progress.pipe(
+    Effect.map(({ upTo }) => ({ as_of: new Date(upTo).toISOString() })),
+    Effect.orElseSucceed(() => ({ as_of: null })),
+  )
+
   const events = (request: HttpServerRequest, place: Place) =>
     answered(
       Effect.gen(function* () {
         const { identity, query } = yield* asked(request, place, eventReaders)
         const { text, status, cursor, limit = limits.pageRecordsDefault, ...rest } = query
         const filter = { ...place, ...rest, statuses: status, after: cursor, limit }
+        const about = yield* asOf
         let page
         if (text === undefined) page = yield* history.events(filter)
         else {
@@ -75,7 +82,8 @@ export const makePast = Effect.gen(function* () {
           yield* viewed(request, identity, place.workspace, place.workspace, "events were searched for a text")
           page = yield* history.search({ ...filter, ...window, text })
         }
-        return listResponse(limit, page.next && positionCursor("events", page.next), page.records.map(eventRecord))
+        const next = page.next && positionCursor("events", page.next)
+        return listResponse(limit, next, page.records.map(eventRecord), about)
       }),
     )
 
@@ -103,9 +111,12 @@ export const makePast = Effect.gen(function* () {
     place: Place,
     { status, cursor, limit = limits.pageRecordsDefault, ...rest }: QueryOf<typeof deliveryReaders>,
   ) =>
-    Effect.map(history.deliveries({ ...place, ...rest, statuses: status, after: cursor, limit }), ({ records, next }) =>
-      listResponse(limit, next && positionCursor("deliveries", next), records.map(deliveryRecord)),
-    )
+    Effect.gen(function* () {
+      const about = yield* asOf
+      const filter = { ...place, ...rest, statuses: status, after: cursor, limit }
+      const { records, next } = yield* history.deliveries(filter)
+      return listResponse(limit, next && positionCursor("deliveries", next), records.map(deliveryRecord), about)
+    })
 
   const deliveries = (request: HttpServerRequest, place: Place) =>
     answered(Effect.flatMap(asked(request, place, deliveryReaders), ({ query }) => listed(place, query)))

@@ -107,6 +107,15 @@ const pagesOf = async (path: string, limit: number) => {
 
 const idsOf = async (path: string) => (await pagesOf(path, 1)).map(({ id }) => id)
 
+test("lists say up to when the history is told", async () => {
+  for (const list of ["events", "deliveries", "dead-letters"]) {
+    const { json } = await get(`workspaces/acme/${list}`)
+    expect(Date.parse(json.as_of)).toBeGreaterThanOrEqual(
+      Math.max(...json.records.map((one: any) => Date.parse(one.created_at))),
+    )
+  }
+})
+
 describe("workspaces", () => {
   test("a key is shown its own, and what is in them", async () => {
     const { json } = await get("workspaces", keys.reader)
