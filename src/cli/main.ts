@@ -12,50 +12,39 @@ import * as CliError from "effect/cli/CliError"
 import * as Command from "effect/cli/Command"
 import { version } from "../model/version.ts"
 import { root } from "./context.ts"
-import { connections } from "./connections.ts"
-import { dead } from "./dead.ts"
-import { deliveries } from "./deliveries.ts"
-import { dev } from "./dev.ts"
-import { doctor } from "./doctor.ts"
-import { events } from "./events.ts"
-import { explain } from "./explain.ts"
-import { init } from "./init.ts"
-import { keys } from "./keys.ts"
-import { operations } from "./operations.ts"
 import { bad } from "./output.ts"
-import { plan } from "./plan.ts"
-import { publish } from "./publish.ts"
-import { replay } from "./replay.ts"
-import { secrets } from "./secrets.ts"
-import { start } from "./start.ts"
-import { tail } from "./tail.ts"
-import { test } from "./test.ts"
-import { usage } from "./usage.ts"
-import { validate } from "./validate.ts"
 
+/** In the order in which they are listed. What a command needs is loaded with it: half of its start would be the others'. */
+const files = {
+  init: () => import("./init.ts").then((file) => file.init),
+  validate: () => import("./validate.ts").then((file) => file.validate),
+  explain: () => import("./explain.ts").then((file) => file.explain),
+  test: () => import("./test.ts").then((file) => file.test),
+  plan: () => import("./plan.ts").then((file) => file.plan),
+  start: () => import("./start.ts").then((file) => file.start),
+  dev: () => import("./dev.ts").then((file) => file.dev),
+  publish: () => import("./publish.ts").then((file) => file.publish),
+  tail: () => import("./tail.ts").then((file) => file.tail),
+  events: () => import("./events.ts").then((file) => file.events),
+  deliveries: () => import("./deliveries.ts").then((file) => file.deliveries),
+  dead: () => import("./dead.ts").then((file) => file.dead),
+  operations: () => import("./operations.ts").then((file) => file.operations),
+  replay: () => import("./replay.ts").then((file) => file.replay),
+  connections: () => import("./connections.ts").then((file) => file.connections),
+  secrets: () => import("./secrets.ts").then((file) => file.secrets),
+  keys: () => import("./keys.ts").then((file) => file.keys),
+  usage: () => import("./usage.ts").then((file) => file.usage),
+  doctor: () => import("./doctor.ts").then((file) => file.doctor),
+}
+
+const isCommand = (name: string | undefined): name is keyof typeof files =>
+  name !== undefined && Object.hasOwn(files, name)
+
+const first = process.argv[2]
+const asked = isCommand(first) ? [first] : (Object.keys(files) as ReadonlyArray<keyof typeof files>)
 const commands = root.pipe(
   Command.withDescription("Routes events to every destination: mapped, signed, retried, replayable."),
-  Command.withSubcommands([
-    init,
-    validate,
-    explain,
-    test,
-    plan,
-    start,
-    dev,
-    publish,
-    tail,
-    events,
-    deliveries,
-    dead,
-    operations,
-    replay,
-    connections,
-    secrets,
-    keys,
-    usage,
-    doctor,
-  ]),
+  Command.withSubcommands(await Promise.all(asked.map((name) => files[name]()))),
 )
 const program = Command.runWith(commands, { version })
 

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Result from "effect/Result"
-import { Keys } from "../accounts/keys.ts"
+import { Keys, type Identity } from "../accounts/keys.ts"
 import { scopeOf } from "../accounts/scope.ts"
 import { CurrentPlan } from "../config/current-plan.ts"
 import type { Plan, WorkspacePlan } from "../config/plan.ts"
@@ -43,7 +43,7 @@ export const makeUsage = Effect.gen(function* () {
       const seen = [...plan.workspaces.values()].filter(({ id }) => workspaces?.has(id) ?? true)
       const asked = new Set(seen.flatMap(({ id }) => countedTogether(plan, id)))
       const usage = byWorkspace(yield* history.usage([...asked], month.success))
-      const records = seen.map((workspace) => recordOf(plan, workspace, month.success, usage))
+      const records = seen.map((workspace) => recordOf(plan, identity.success, workspace, month.success, usage))
       return HttpServerResponse.jsonUnsafe({
         month: month.success,
         count: records.length,
@@ -62,7 +62,7 @@ export const makeUsage = Effect.gen(function* () {
       const usage = byWorkspace(yield* history.usage(countedTogether(plan, workspace), month.success))
       const months = yield* history.usage([workspace])
       return HttpServerResponse.jsonUnsafe({
-        ...recordOf(plan, found.success.workspace, month.success, usage),
+        ...recordOf(plan, found.success.identity, found.success.workspace, month.success, usage),
         months: months.map(({ events, deliveries, attempts, ...one }) => ({
           month: one.month,
           events,
@@ -99,13 +99,16 @@ const byWorkspace = (usage: ReadonlyArray<UsageView>): ReadonlyMap<WorkspaceId, 
 
 const recordOf = (
   plan: Plan,
+  { workspaces: visible }: Identity,
   { id, account }: WorkspacePlan,
   month: Month,
   usage: ReadonlyMap<WorkspaceId, UsageView>,
 ) => {
   const { events, deliveries, attempts } = usage.get(id) ?? noUsage
   const planName = account === undefined ? undefined : plan.accounts?.get(account)?.plan
-  const scope = scopeOf(plan, id)
+  const limited = scopeOf(plan, id)
+  // What others have used of a pool would tell that they are there.
+  const scope = limited?.workspaces.every((one) => visible?.has(one) ?? true) ? limited : undefined
   const used = scope?.workspaces.reduce((sum, one) => sum + (usage.get(one)?.events ?? 0), 0) ?? 0
   return {
     workspace: id,

@@ -250,8 +250,8 @@ test(
   "usage is shown by workspace, with the limit of all that it is for, over HTTP and by a command",
   { timeout: 60_000 },
   async () => {
-    const get = async (path: string) => {
-      const response = await fetch(`${two.http()}${path}`, { headers: { authorization: `Bearer ${adminKey}` } })
+    const get = async (path: string, key = adminKey) => {
+      const response = await fetch(`${two.http()}${path}`, { headers: { authorization: `Bearer ${key}` } })
       return { status: response.status, body: (await response.json()) as any }
     }
     const counts: Counts = {}
@@ -282,6 +282,11 @@ test(
       limit: { used: 2400, percent: 240, overage: "allow", pooled: true },
     })
     expect(of("free").limit).toBeUndefined()
+    // What others have used of a pool would tell a tenant that they are there.
+    const made = await post(two, "/api/v1/keys", { name: "tenant", scopes: ["read"], workspaces: ["over"] })
+    const seen = (await get("/api/v1/workspaces/over/usage", made.body.key)).body
+    expect(seen).toMatchObject({ workspace: "over", events: 1200 })
+    expect(seen.limit).toBeUndefined()
     expect((await get("/api/v1/usage?month=2020-01")).body.records[0].events).toBe(0)
     expect((await get("/api/v1/usage?month=now")).status).toBe(400)
     expect((await get("/api/v1/workspaces/nobody/usage")).status).toBe(404)

@@ -234,8 +234,8 @@ test("another workspace's operations cannot be seen, begun or stopped, and what 
   expect(await over(id)).toMatchObject({ state: "done", count: 0 })
   expect((await call("GET", `operations/${id}`, undefined, globexKey, "globex")).status).toBe(404)
   expect((await call("POST", `operations/${id}/stop`, undefined, globexKey, "globex")).status).toBe(404)
-  expect((await call("GET", "operations", undefined, globexKey)).status).toBe(403)
-  expect((await call("POST", "operations", { action: "retry" }, globexKey)).status).toBe(403)
+  expect((await call("GET", "operations", undefined, globexKey)).status).toBe(404)
+  expect((await call("POST", "operations", { action: "retry" }, globexKey)).status).toBe(404)
   expect((await call("GET", "operations/*")).status).toBe(404)
   const wrong = await call("POST", "operations", {
     action: "retry",
