@@ -193,10 +193,12 @@ test("what is cancelled in a paused connection is not sent when it is resumed, a
   await runtime.start()
   await resume("closed")
   await resume("queue")
-  await destination.until(() => numbers("/closed").length >= 17 && numbers("/queue").length >= 17)
+  // Other tests send to these connections too.
+  const sent = (path: string) => numbers(path).filter((number) => number < 20)
+  await destination.until(() => sent("/closed").length >= 17 && sent("/queue").length >= 17)
   const left = upTo(20).filter((number) => ![0, 7, 19].includes(number))
-  expect(numbers("/queue")).toEqual(left)
-  expect(numbers("/closed").toSorted((a, b) => a - b)).toEqual(left)
+  expect(sent("/queue")).toEqual(left)
+  expect(sent("/closed").toSorted((a, b) => a - b)).toEqual(left)
 })
 
 test("a cancellation waits for the attempt under way: delivered is delivered, and what failed is not tried again", async () => {
