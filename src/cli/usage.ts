@@ -3,16 +3,12 @@
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Result from "effect/Result"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
-import { limits } from "../config/defaults.ts"
-import { readVariable } from "../config/secrets.ts"
-import { Unusable } from "../model/errors.ts"
 import { monthPattern } from "../model/usage.ts"
 import { settingsOf, shared } from "./context.ts"
-import { AnswerIsNo, bad, note, paint, print, printJson, table, WrongUse } from "./output.ts"
-import { findRunning } from "./running.ts"
+import { AnswerIsNo, note, paint, print, printJson, table, WrongUse } from "./output.ts"
+import { remoteFlags, remoteOf, sayProblem, send } from "./remote.ts"
 
 /** Characters of a bar. */
 const barWidth = 24
@@ -60,11 +56,7 @@ export const usage = Command.make(
       Flag.optional,
       Flag.withDescription("A calendar month in UTC: 2026-11 (default: this one)"),
     ),
-    url: Flag.String("url").pipe(
-      Flag.optional,
-      Flag.withDescription("The runtime (default: the one running over the data folder)"),
-    ),
-    key: Flag.String("key").pipe(Flag.optional, Flag.withDescription("An API key (MESHES_KEY, else the admin key)")),
+    ...remoteFlags,
   },
   Effect.fn(function* (flags) {
     const { config, json } = yield* shared
@@ -73,23 +65,14 @@ export const usage = Command.make(
       return yield* new WrongUse({ message: `--month ${month}: expected a year and a month, such as 2026-11` })
     }
     const settings = yield* settingsOf({ config })
-    const running = yield* Effect.promise(() => findRunning(settings.dataDir))
-    const url = Option.getOrUndefined(flags.url) ?? running?.http
-    if (url === undefined) {
-      return yield* new Unusable({
-        message: `no runtime is running over ${settings.dataDir}: start it (meshes start), or name another with --url`,
-      })
-    }
-    const fromEnv = Result.getOrElse(readVariable("MESHES_KEY", process.env), () => undefined)
-    const key = Option.getOrUndefined(flags.key) ?? fromEnv ?? settings.adminKey ?? running?.adminKey
-    if (key === undefined)
-      return yield* new WrongUse({ message: "no key: give --key, or set MESHES_KEY or MESHES_ADMIN_KEY" })
+    const remote = yield* remoteOf(settings, flags)
     const workspace = Option.getOrUndefined(flags.workspace)
     const path = workspace === undefined ? "/api/v1/usage" : `/api/v1/workspaces/${encodeURIComponent(workspace)}/usage`
-    const { status, body } = yield* get(new URL(`${path}${month === undefined ? "" : `?month=${month}`}`, url), key)
+    const answer = yield* send(remote, `${path}${month === undefined ? "" : `?month=${month}`}`)
+    const { status, body } = answer
     if (json) printJson(body)
     if (status !== 200) {
-      if (!json) bad(`${status}: ${(body as { readonly message?: string }).message ?? "no message"}`)
+      if (!json) sayProblem(answer)
       return yield* new AnswerIsNo()
     }
     if (json) return
@@ -155,26 +138,3 @@ const bar = (percent: number): string => {
   const text = "█".repeat(filled) + "░".repeat(barWidth - filled)
   return percent >= 100 ? paint.red(text) : percent >= 80 ? paint.yellow(text) : paint.green(text)
 }
-
-const get = (url: URL, key: string) =>
-  Effect.tryPromise({
-    try: async (signal) => {
-      const response = await fetch(url, {
-        headers: { authorization: `Bearer ${key}` },
-        signal: AbortSignal.any([signal, AbortSignal.timeout(limits.requestTimeoutMs)]),
-      })
-      const text = await response.text()
-      try {
-        return { status: response.status, body: JSON.parse(text) as unknown }
-      } catch {
-        return {
-          status: response.status,
-          body: { message: `the answer is not JSON; is ${url.origin} a Meshes runtime?` },
-        }
-      }
-    },
-    catch: (cause) => {
-      const reason = (cause as { readonly cause?: Error }).cause ?? (cause as Error)
-      return new Unusable({ message: `cannot reach ${url.origin}: ${reason.message}` })
-    },
-  })
