@@ -7,7 +7,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import type { Answer, Instruction } from "../model/instruction.ts"
 import { instruct, instructEvent } from "../operate/deliveries.ts"
-import { logLayer, settingsOf, shared, withLog } from "./context.ts"
+import { shared, withOwnLog } from "./context.ts"
 import { manyFlags, namesMany, operateOn, statusFlag } from "./operations.ts"
 import { AnswerIsNo, bad, good, note, printJson, WrongUse } from "./output.ts"
 import { whoseCommand } from "./who.ts"
@@ -23,12 +23,6 @@ const show = Effect.fnUntraced(function* (answers: ReadonlyArray<Answer>, missin
   }
   for (const id of missing) bad(`the history knows nothing of ${id}`)
   if (missing.length > 0 || answers.some(({ result }) => result === "refused")) return yield* new AnswerIsNo()
-})
-
-const begin = Effect.gen(function* () {
-  const { config, json } = yield* shared
-  const settings = yield* settingsOf({ config })
-  return { settings, log: logLayer(settings.logLevel, json) }
 })
 
 const ofDeliveries = (kind: Kind, description: string) =>
@@ -49,9 +43,8 @@ const ofDeliveries = (kind: Kind, description: string) =>
       if (namesMany(many)) {
         return yield* new WrongUse({ message: "name deliveries by their ids, or say which are meant: not both" })
       }
-      const { settings, log } = yield* begin
       const all = Effect.forEach(deliveries, (id) => instruct(kind, id, whoseCommand()))
-      const found = yield* withLog(settings, all).pipe(Effect.provide(log))
+      const found = yield* withOwnLog(all)
       yield* show(
         found.filter((one) => one !== undefined),
         deliveries.filter((_, i) => found[i] === undefined),
@@ -64,8 +57,7 @@ const ofEvent = (kind: Kind, description: string) =>
     kind,
     { event: Argument.String("event").pipe(Argument.withDescription("The event's id")) },
     Effect.fn(function* ({ event }) {
-      const { settings, log } = yield* begin
-      const answers = yield* withLog(settings, instructEvent(kind, event, whoseCommand(), {})).pipe(Effect.provide(log))
+      const answers = yield* withOwnLog(instructEvent(kind, event, whoseCommand(), {}))
       yield* show(answers, answers.length === 0 ? [event] : [])
     }),
   ).pipe(Command.withDescription(description))

@@ -79,6 +79,14 @@ export const withLog = <A, E, R>(settings: Settings, use: Effect.Effect<A, E, R>
     )
   })
 
+/** The log of the settings that the command was given; what it tells of itself goes where log lines go. */
+export const withOwnLog = <A, E, R>(use: Effect.Effect<A, E, R>) =>
+  Effect.gen(function* () {
+    const { config, json } = yield* shared
+    const settings = yield* settingsOf({ config })
+    return yield* withLog(settings, use).pipe(Effect.provide(logLayer(settings.logLevel, json)))
+  })
+
 /** The log with the vault and what it takes to read a connection's secrets. */
 export const withVault = <A, E, R>(settings: Settings, json: boolean, use: Effect.Effect<A, E, R>) =>
   withLog(

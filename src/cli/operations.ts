@@ -14,7 +14,7 @@ import { operationIdPattern } from "../model/ids.ts"
 import { operableStatuses, shownCount, shownOperation, type Operation } from "../model/operation.ts"
 import { outcomeKinds } from "../model/outcome.ts"
 import { checkOperation } from "../operate/request.ts"
-import { logLayer, settingsOf, shared, withLog } from "./context.ts"
+import { logLayer, settingsOf, shared, withLog, withOwnLog } from "./context.ts"
 import { momentFlag, momentText } from "./moments.ts"
 import {
   AnswerIsNo,
@@ -180,13 +180,7 @@ const stop = Command.make(
 ).pipe(Command.withDescription("Stop an operation; what was done stays"))
 
 const withOperations = <A, E>(use: (operations: Operations["Service"]) => Effect.Effect<A, E>) =>
-  Effect.gen(function* () {
-    const { config, json } = yield* shared
-    const settings = yield* settingsOf({ config })
-    return yield* withLog(settings, Effect.flatMap(Operations, use)).pipe(
-      Effect.provide(logLayer(settings.logLevel, json)),
-    )
-  })
+  withOwnLog(Effect.flatMap(Operations, use))
 
 const known = <E>(id: string, use: (operations: Operations["Service"]) => Effect.Effect<Operation | undefined, E>) =>
   Effect.gen(function* () {

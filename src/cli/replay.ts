@@ -15,7 +15,7 @@ import { earlierNames, shownReplay, type Replay } from "../model/replay.ts"
 import { previewReplay, type ReplayPreview } from "../replay/preview.ts"
 import { checkReplay } from "../replay/request.ts"
 import { backtestFlags, runBacktest } from "./backtest.ts"
-import { logLayer, planOf, settingsOf, shared, withLog } from "./context.ts"
+import { logLayer, planOf, settingsOf, shared, withLog, withOwnLog } from "./context.ts"
 import { showPreview } from "./explain.ts"
 import {
   AnswerIsNo,
@@ -201,13 +201,7 @@ export const replay = Command.make(
 )
 
 const withReplays = <A, E>(use: (replays: Replays["Service"]) => Effect.Effect<A, E>) =>
-  Effect.gen(function* () {
-    const { config, json } = yield* shared
-    const settings = yield* settingsOf({ config })
-    return yield* withLog(settings, Effect.flatMap(Replays, use)).pipe(
-      Effect.provide(logLayer(settings.logLevel, json)),
-    )
-  })
+  withOwnLog(Effect.flatMap(Replays, use))
 
 const known = <E>(id: string, use: (replays: Replays["Service"]) => Effect.Effect<Replay | undefined, E>) =>
   Effect.gen(function* () {
