@@ -307,7 +307,7 @@ test("a replay is over what its filter leaves, by every field of it", async () =
   }))
   await publish("news.early", events)
   await publish("news.late", events)
-  await recorded(80, ({ rule }) => rule === "news")
+  await recorded(80, ({ rule, state }) => rule === "news" && state === "delivered")
   const numbers = async (filter: object) => {
     const { body } = await call("POST", "", {
       connection: "crm",
