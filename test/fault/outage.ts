@@ -5,6 +5,9 @@ import { readdir } from "node:fs/promises"
 import { startPublishers } from "./publishers.ts"
 import { startWorld } from "./world.ts"
 
+/** What is given up is closed by then; a connection that is forgotten the server closes after minutes of silence. */
+const closedMaxMs = 30_000
+
 /** Each of the repeated outages. */
 const shortOutageMs = 300
 
@@ -61,11 +64,15 @@ export const runOutage = async (options: OutageOptions): Promise<OutageSummary> 
   await resumes()
   say(`away for ${options.awayMs / 1000} s: publishers heard ${listOf(heard)}; resumed by itself`)
 
-  // At rest, so that only what is left open is counted.
-  const held = async (): Promise<Held> => {
+  // At rest, so that only what is left open is counted: a client that dials once more has two connections for a moment.
+  const held = async (connections: number): Promise<Held> => {
     await publishers.rest()
     await oracle.content()
     await world.hangUp()
+    const begun = performance.now()
+    while (replica.link.open() > connections && performance.now() - begun < closedMaxMs) {
+      await new Promise((next) => setTimeout(next, 50))
+    }
     const files = (await readdir(`/proc/${replica.runtime.pid()}/fd`)).length
     publishers.resume()
     return { files, natsConnections: replica.link.open() }
@@ -81,12 +88,12 @@ export const runOutage = async (options: OutageOptions): Promise<OutageSummary> 
   // Once of each before anything is counted: what is opened only then is kept.
   await outage("the server")
   await outage("the link")
-  const before = await held()
+  const before = await held(1)
   for (let i = 1; i <= options.repeated; i++) {
     await outage(i % 2 === 0 ? "the server" : "the link")
     say(`outage ${i}: resumed by itself, ${replica.link.open()} connections to NATS`)
   }
-  const after = await held()
+  const after = await held(before.natsConnections)
   say(`open files ${before.files} before ${options.repeated} outages, ${after.files} after`)
   await publishers.stop()
   await oracle.content()
