@@ -42,6 +42,10 @@ export interface Identity {
   readonly origins?: ReadonlySet<string>
   /** Patterns of what it may publish. Absent: all. */
   readonly eventTypes?: ReadonlyArray<EventType>
+  /** Of a session that is bound to one: it is shown and does only what is about events of this resource. */
+  readonly resource?: string
+  /** And of this one of them. Absent: any. */
+  readonly resource_id?: string
 }
 
 export type NotKnown = "missing" | "unknown" | "expired"

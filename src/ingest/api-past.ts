@@ -133,6 +133,8 @@ const deadQuery = {
   rule: parameter("Only deliveries by this rule."),
   event: parameter("Only deliveries of the events of this id."),
   replay: parameter("Only deliveries of this replay."),
+  resource: parameter("Only deliveries of events about such a resource."),
+  resource_id: parameter("Only deliveries of events about this one."),
   outcome: parameter(`How the last attempt ended: one of ${outcomeKinds.join(", ")}.`),
   ...periodQuery,
   ...pageQuery,

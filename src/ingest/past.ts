@@ -42,6 +42,8 @@ const deadReaders = {
   event: textReader,
   outcome: oneOfReader(outcomeKinds),
   replay: textReader,
+  resource: textReader,
+  resource_id: textReader,
   ...period,
   ...positionPage("deliveries"),
 }

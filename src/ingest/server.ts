@@ -55,6 +55,7 @@ import { makePublisher } from "./publish.ts"
 import { referenceHeaders, renderReference } from "./reference.ts"
 import { makeReplays, type Replayer } from "./replays.ts"
 import { makeSecrets } from "./secrets.ts"
+import { makeSite } from "./site.ts"
 import { makeUsage } from "./usage.ts"
 import { makeWorkspaces } from "./workspaces.ts"
 
@@ -112,8 +113,9 @@ export const ingestLayer = (options: {
       url = `http://${reachable(options.host)}:${port}`
       const keys = yield* Keys
       const watchExpired = yield* makeExpiredWatch
+      const site = makeSite()
       const answering = Effect.flatMap(HttpServerRequest, (request) => {
-        const answer = preflight(keys, request)
+        const answer = preflight(keys, request) ?? site.answer(request)
         if (answer !== undefined) return Effect.succeed(answer)
         const whole = Effect.catchCause(app, answerFailure)
         const answered = aliased.test(request.url)

@@ -145,7 +145,7 @@ const checkTypes = (check: Checker, value: unknown, path: Path): ReadonlyArray<s
 const checkStatus = (check: Checker, value: unknown, path: Path): ReadonlyArray<EarlierState> =>
   listOf(check, value, path).flatMap(([one, place]) => earlierNamed(check.oneOf(one, place, earlierNames) ?? "") ?? [])
 
-const checkResource = (check: Checker, value: unknown, path: Path): string | undefined => {
+export const checkResource = (check: Checker, value: unknown, path: Path): string | undefined => {
   const text = check.text(value, path)
   if (text === undefined || resourcePattern.test(text)) return text
   return check.note(path, `${shown(text)} does not fit ${resourcePattern.source}`)
