@@ -55,7 +55,7 @@ const pageHeadersFor = (origins: ReadonlyArray<string>) => ({
 })
 
 /** Paths of pages. Those of one workspace are also names that clients know calls of the API by. */
-const pagePath = /^\/(?:(?:sign-in|keys|audit|workspaces)?\/?|workspaces\/.*)$/
+const pagePath = /^\/(?:(?:sign-in|keys|audit|workspaces)\/?)?$|^\/workspaces\/.*$/
 const calledToo = /^\/workspaces\//
 
 export const makeSite = (folder: string = builtInto): Site => {
