@@ -39,12 +39,10 @@ import { makeActs, type Operator } from "./acts.ts"
 import { makeAliases } from "./aliases.ts"
 import { Api } from "./api.ts"
 import { makeAudits } from "./audits.ts"
-import { type Backtester, makeBacktests } from "./backtests.ts"
 import { makeChecks, type Checks } from "./checks.ts"
 import { makeConnections } from "./connections.ts"
 import { preflight } from "./cors.ts"
 import { makeExpiredWatch } from "./expired.ts"
-import { type Explainer, makeExplain } from "./explain.ts"
 import { makeIntegrations, type Catalog } from "./integrations.ts"
 import { makeKeys } from "./keys.ts"
 import { makeOAuth, PublicAddress } from "./oauth.ts"
@@ -56,6 +54,7 @@ import { referenceHeaders, renderReference } from "./reference.ts"
 import { makeReplays, type Replayer } from "./replays.ts"
 import { makeSecrets } from "./secrets.ts"
 import { makeSite } from "./site.ts"
+import { trying, type Trying } from "./trying.ts"
 import { makeUsage } from "./usage.ts"
 import { makeWorkspaces } from "./workspaces.ts"
 
@@ -96,8 +95,7 @@ export const ingestLayer = (options: {
   | Audit
   | Replays
   | Replayer
-  | Explainer
-  | Backtester
+  | Trying
   | SettingsResolver
   | History
   | Operator
@@ -258,14 +256,6 @@ const replays = HttpApiBuilder.group(Api, "replays", (handlers) =>
       .handleRaw("list", ({ request, params }) => list(request, params))
       .handleRaw("show", ({ request, params }) => show(request, params))
       .handleRaw("stop", ({ request, params }) => stop(request, params)),
-  ),
-)
-
-const trying = HttpApiBuilder.group(Api, "trying", (handlers) =>
-  Effect.map(Effect.all([makeExplain, makeBacktests]), ([explain, backtest]) =>
-    handlers
-      .handleRaw("explain", ({ request, params }) => explain(request, params))
-      .handleRaw("backtest", ({ request, params }) => backtest(request, params)),
   ),
 )
 
