@@ -20,6 +20,7 @@ import * as Layer from "effect/Layer"
 import { isTagged } from "effect/Predicate"
 import type { Admission } from "../accounts/admission.ts"
 import { Keys } from "../accounts/keys.ts"
+import type { Sessions } from "../accounts/sessions.ts"
 import type { CurrentPlan } from "../config/current-plan.ts"
 import { limits } from "../config/defaults.ts"
 import type { Audit } from "../log/audit.ts"
@@ -46,12 +47,15 @@ import { makeIntegrations, type Catalog } from "./integrations.ts"
 import { makeKeys } from "./keys.ts"
 import { makeOAuth, PublicAddress } from "./oauth.ts"
 import { makeOperations } from "./operations.ts"
+import { makeSessionCheck } from "./own-page.ts"
 import { problem, problemResponse } from "./problem.ts"
 import { makePast } from "./past.ts"
 import { makePublisher } from "./publish.ts"
 import { referenceHeaders, renderReference } from "./reference.ts"
 import { makeReplays, type Replayer } from "./replays.ts"
 import { makeSecrets } from "./secrets.ts"
+import { sessionsGroup } from "./sessions.ts"
+import { signInGroup } from "./sign-in.ts"
 import { makeUsage } from "./usage.ts"
 import { makeWorkspaces } from "./workspaces.ts"
 
@@ -81,6 +85,7 @@ export const ingestLayer = (options: {
   | Audit
   | Health
   | Keys
+  | Sessions
   | IssuedKeys
   | CurrentPlan
   | ConnectionStates
@@ -106,6 +111,7 @@ export const ingestLayer = (options: {
       url = `http://${reachable(options.host)}:${port}`
       const keys = yield* Keys
       const watchExpired = yield* makeExpiredWatch
+      const checkSession = yield* makeSessionCheck(address.url)
       const answering = Effect.flatMap(HttpServerRequest, (request) => {
         const answer = preflight(keys, request)
         if (answer !== undefined) return Effect.succeed(answer)
@@ -113,7 +119,10 @@ export const ingestLayer = (options: {
         const answered = aliased.test(request.url)
           ? Effect.provideService(whole, HttpServerRequest, request.modify({ url: `/api/v1${request.url}` }))
           : whole
-        return Effect.tap(answered, (response) => watchExpired(request, response))
+        return checkSession(
+          request,
+          Effect.tap(answered, (response) => watchExpired(request, response)),
+        )
       })
       yield* http.serve(answering)
       yield* Effect.addFinalizer(() => Effect.sync(() => letGo(server)))
@@ -322,7 +331,7 @@ const health = HttpApiBuilder.group(Api, "health", (handlers) =>
 const routes = Layer.mergeAll(
   HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(
     Layer.provide([events, workspaces, past, aliases, connections, oauth, secrets, integrations, replays, acts]),
-    Layer.provide([operations, keys, audit, usage, health]),
+    Layer.provide([operations, keys, signInGroup, sessionsGroup, audit, usage, health]),
   ),
   HttpRouter.use((router) => {
     let page: string | undefined
