@@ -11,38 +11,20 @@ import * as OpenApi from "effect/http-api/OpenApi"
 import * as Schema from "effect/Schema"
 import { limits } from "../config/defaults.ts"
 import { batchedType, structuredType } from "../model/cloudevents.ts"
-import { eventIdPattern, eventTypePattern, resourcePattern, workspacePattern } from "../model/ids.ts"
 import { ActivityApi } from "./api-activity.ts"
+import { sessionCookie } from "../model/session.ts"
 import { ActsApi } from "./api-acts.ts"
 import { ConnectionsApi, IntegrationsApi, OAuthApi, SecretsApi } from "./api-connections.ts"
 import { KeysApi } from "./api-keys.ts"
 import { OperationsApi } from "./api-operations.ts"
 import { AliasesApi, PastApi } from "./api-past.ts"
 import { ReplaysApi } from "./api-replays.ts"
+import { TryingApi } from "./api-trying.ts"
+import { SessionsApi, SignInApi } from "./api-sessions.ts"
 import { UsageApi } from "./api-usage.ts"
-import { InputErrors, jsonAs, limitProblemAt, problemAt, text, time } from "./api-parts.ts"
+import { EventInput, InputErrors, jsonAs, limitProblemAt, problemAt, time } from "./api-parts.ts"
 import { AuditApi, WorkspacesApi } from "./api-workspaces.ts"
 import { withExamples } from "./examples.ts"
-
-const fields = {
-  workspace: Schema.optionalKey(text(workspacePattern, "May be left out when the key is bound to one workspace.")),
-  payload: Schema.Record(Schema.String, Schema.Json),
-  id: Schema.optionalKey(
-    text(
-      eventIdPattern,
-      `An id that is sent again within ${limits.idempotencyWindowMs / 60_000} minutes is a repeat: it is stored once. Default: a new one.`,
-    ),
-  ),
-  time: Schema.optionalKey(time),
-  resource: Schema.optionalKey(text(resourcePattern, "What the event is about: page, order.")),
-  resource_id: Schema.optionalKey(text(resourcePattern, "Which one of them.")),
-  source: Schema.optionalKey(Schema.String),
-}
-
-export const EventInput = Schema.Struct({
-  type: text(eventTypePattern, "What happened, such as lead.created. `event` is another name for it."),
-  ...fields,
-}).annotate({ identifier: "EventInput", description: `At most ${limits.eventBytes} bytes.` })
 
 export const CloudEventInput = Schema.Struct({
   specversion: Schema.Literal("1.0"),
@@ -188,6 +170,7 @@ const idempotencyKey = {
 
 const securitySchemes = {
   key: { type: "http", scheme: "bearer", description: "A key with the scope that is asked for, or `admin`." },
+  session: { type: "apiKey", in: "cookie", name: sessionCookie, description: "Of a browser that has signed in." },
   publishableKey: { type: "apiKey", in: "header", name: "X-Meshes-Publishable-Key", description: "Publishing only." },
 }
 
@@ -201,10 +184,13 @@ const completed = (spec: Record<string, any>): Record<string, any> => {
   }
   for (const path of Object.keys(spec.paths).filter((one) => one.startsWith("/api/v1/"))) {
     for (const operation of Object.values<any>(spec.paths[path])) {
-      if (!publishing.includes(path)) operation.security = [{ key: [] }]
-      if (operation.requestBody !== undefined) operation.requestBody.required = !/\/(?:pause|replays)$/.test(path)
+      if (!publishing.includes(path)) operation.security = [{ key: [] }, { session: [] }]
+      if (operation.requestBody !== undefined)
+        operation.requestBody.required = !/\/(?:pause|replays|backtests)$/.test(path)
     }
   }
+  // What lets somebody in is in their bodies.
+  for (const path of ["/api/v1/sign-in", "/api/v1/sessions/launch"]) spec.paths[path].post.security = [{}]
   return withExamples({ ...spec, components: { ...spec.components, securitySchemes } })
 }
 
@@ -219,8 +205,11 @@ export class Api extends HttpApi.make("meshes")
   .add(SecretsApi)
   .add(IntegrationsApi)
   .add(KeysApi)
+  .add(SignInApi)
+  .add(SessionsApi)
   .add(AuditApi)
   .add(ReplaysApi)
+  .add(TryingApi)
   .add(UsageApi)
   .add(ActsApi)
   .add(OperationsApi)
@@ -230,7 +219,7 @@ export class Api extends HttpApi.make("meshes")
       title: "Meshes",
       version: "1",
       description:
-        "Emit an event once; every destination gets it. Keys are sent as `Authorization: Bearer <key>`. Lists are answered a page at a time, as " +
+        "Emit an event once; every destination gets it. Keys are sent as `Authorization: Bearer <key>`; browsers sign in. Lists are answered a page at a time, as " +
         "`{ count, limit, next_cursor, records }`. Whatever is refused is answered as `application/problem+json` with what is wrong and what to do.",
       transform: completed,
     }),

@@ -8,7 +8,8 @@ import * as Result from "effect/Result"
 import { allows, Keys } from "../accounts/keys.ts"
 import { CurrentPlan } from "../config/current-plan.ts"
 import { limits } from "../config/defaults.ts"
-import type { Plan, RulePlan, WorkspacePlan } from "../config/plan.ts"
+import { durationText } from "../config/duration.ts"
+import type { Plan, RetryPlan, RulePlan, WorkspacePlan } from "../config/plan.ts"
 import { History } from "../history/history.ts"
 import type { SeenView } from "../history/overview.ts"
 import { ConnectionStates } from "../log/connections.ts"
@@ -18,6 +19,8 @@ import { makeFinder } from "./find-connection.ts"
 import { listResponse, namePage, type NamePage, pageByName } from "./pages.ts"
 import { noQuery, readQuery, textReader } from "./query.ts"
 import { timeText } from "./records.ts"
+
+const listReaders = { account: textReader, tag: textReader, text: textReader, ...namePage }
 
 interface Place {
   readonly workspace: string
@@ -34,32 +37,38 @@ export const makeWorkspaces = Effect.gen(function* () {
   const list = (request: HttpServerRequest) =>
     answeredNow(
       Result.flatMap(authenticate(keys, request.headers, "read"), (identity) =>
-        Result.map(readQuery(request.url, { account: textReader, tag: textReader, ...namePage }), (query) => {
+        Result.map(readQuery(request.url, listReaders), (query) => {
           const plan = current.get()
+          const text = query.text?.toLowerCase()
           const wanted = [...(identity.workspaces ?? plan.workspaces.keys())]
             .map((id) => plan.workspaces.get(id))
             .filter((one) => one !== undefined && allows(identity, "read", one.id))
             .filter((one) => query.account === undefined || one!.account === query.account)
-            .filter((one) => query.tag === undefined || one!.tags.includes(query.tag)) as Array<WorkspacePlan>
+            .filter((one) => query.tag === undefined || one!.tags.includes(query.tag))
+            .filter((one) => text === undefined || one!.id.toLowerCase().includes(text)) as Array<WorkspacePlan>
           const { records, next } = pageByName(wanted, ({ id }) => id, query)
           return listResponse(
             query.limit,
             next,
-            records.map((one) => workspaceRecord(one, plan)),
+            records.map((one) => recordOf(one, plan)),
           )
         }),
       ),
     )
 
+  const recordOf = (workspace: WorkspacePlan, plan: Plan) => {
+    const circuits = { closed: 0, open: 0, paused: 0 }
+    for (const connection of workspace.connections.keys()) {
+      circuits[states.get({ workspace: workspace.id, connection })?.state ?? "closed"]++
+    }
+    return { ...workspaceRecord(workspace, plan), circuits }
+  }
+
   const show = (request: HttpServerRequest, place: Place) =>
     answered(
-      Effect.map(asked(request, place, noQuery), ({ workspace }) => {
-        const circuits = { closed: 0, open: 0, paused: 0 }
-        for (const connection of workspace.connections.keys()) {
-          circuits[states.get({ workspace: workspace.id, connection })?.state ?? "closed"]++
-        }
-        return HttpServerResponse.jsonUnsafe({ ...workspaceRecord(workspace, current.get()), circuits })
-      }),
+      Effect.map(asked(request, place, noQuery), ({ workspace }) =>
+        HttpServerResponse.jsonUnsafe(recordOf(workspace, current.get())),
+      ),
     )
 
   const rules = (request: HttpServerRequest, place: Place) =>
@@ -142,7 +151,20 @@ const ruleRecord = ({ id, on, when, actions }: RulePlan) => ({
           tags: when.tags,
           expression: when.expression?.source,
         },
-  actions: actions.map(({ index, connection, action }) => ({ index, connection, action })),
+  actions: actions.map(({ index, connection, action, map, retry }) => ({
+    ...{ index, connection, action },
+    map: map?.source,
+    retry: retry === undefined ? undefined : retryRecord(retry),
+  })),
+})
+
+/** As a config has it, so that what is read can be tried again with a change. */
+const retryRecord = ({ attempts, initialMs, factor, maxMs, jitter }: RetryPlan) => ({
+  attempts,
+  initial: durationText(initialMs),
+  factor,
+  max: durationText(maxMs),
+  jitter,
 })
 
 const seenRecord = (seen: SeenView | undefined) =>
