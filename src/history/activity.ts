@@ -16,6 +16,7 @@ export type Activity = { readonly [W in (typeof what)[number]]: number }
 
 /** In the place of a workspace, a connection or a rule: all of them together. Keys of names begin at 1. */
 const all = 0
+export const allWorkspaces = all
 
 const columns = `at INTEGER NOT NULL, workspace INTEGER NOT NULL, connection INTEGER NOT NULL, rule INTEGER NOT NULL,
     events INTEGER NOT NULL, delivered INTEGER NOT NULL, retried INTEGER NOT NULL, dead INTEGER NOT NULL, last_at INTEGER NOT NULL`
@@ -86,10 +87,11 @@ export const makeActivityCounter = (db: DatabaseSync): ActivityCounter => {
     attempt: count,
     write: () => {
       for (const { buckets, add } of counting) {
-        for (const bucket of [...buckets.values()]) {
-          const { at, workspace, connection } = bucket
-          if (connection !== all) addTo(buckets.at(at, workspace, all, all), bucket)
-          addTo(buckets.at(at, all, all, all), bucket)
+        const counted = [...buckets.values()]
+        // First: what is added to a workspace below is not to be added once more.
+        for (const bucket of counted) addTo(buckets.at(bucket.at, all, all, all), bucket)
+        for (const bucket of counted) {
+          if (bucket.connection !== all) addTo(buckets.at(bucket.at, bucket.workspace, all, all), bucket)
         }
         for (const { at, workspace, connection, rule, events, delivered, retried, dead, last } of buckets.values()) {
           add.run(at, workspace, connection, rule, events, delivered, retried, dead, last)
@@ -212,7 +214,7 @@ export const makeActivityQueries = (
         ...(connection === undefined ? [] : ["connection = $connection"]),
         ...(rule === undefined ? [] : ["rule = $rule"]),
       ].join(" AND ")
-      return found(asked, [`at / $step * $step AS step, ${sums}`, where, "GROUP BY step ORDER BY step"], {
+      return found(asked, [`at - at % CAST($step AS INTEGER) AS step, ${sums}`, where, "GROUP BY step ORDER BY step"], {
         $step: stepMs,
         ...(workspaces === undefined ? {} : { $workspaces: JSON.stringify(workspaces) }),
         ...(connection === undefined ? {} : { $connection: keyOf(connection) }),
