@@ -82,6 +82,11 @@ const ls = Command.make(
       Flag.withDescription("How the last attempt ended"),
     ),
     replay: Flag.String("replay").pipe(Flag.optional, Flag.withDescription("The deliveries of one replay, by its id")),
+    resource: Flag.String("resource").pipe(
+      Flag.optional,
+      Flag.withDescription("Of events about such a resource: page"),
+    ),
+    resource_id: Flag.String("resource-id").pipe(Flag.optional, Flag.withDescription("Of events about this one")),
     since: momentFlag("since", "Created then or later"),
     until: momentFlag("until", "Created before"),
     limit: limitFlag,

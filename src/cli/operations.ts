@@ -44,6 +44,8 @@ export const manyFlags = {
     Flag.optional,
     Flag.withDescription("Whose last attempt came to this"),
   ),
+  resource: optional("resource", "Of events about such a resource: page"),
+  resource_id: optional("resource-id", "Of events about that one"),
   since: momentFlag("since", "Created then or later"),
   until: momentFlag("until", "Created before"),
   dryRun: Flag.Boolean("dry-run").pipe(Flag.withDefault(false), Flag.withDescription("Only count them, by connection")),
@@ -55,6 +57,8 @@ interface Many {
   readonly rule: Option.Option<string>
   readonly type: Option.Option<string>
   readonly outcome: Option.Option<string>
+  readonly resource: Option.Option<string>
+  readonly resource_id: Option.Option<string>
   readonly since: Option.Option<string>
   readonly until: Option.Option<string>
   readonly dryRun: boolean
@@ -62,8 +66,8 @@ interface Many {
 }
 
 /** Something of it was given that only makes sense for many. */
-export const namesMany = ({ workspace, connection, rule, type, outcome, since, until, dryRun }: Many): boolean =>
-  dryRun || [workspace, connection, rule, type, outcome, since, until].some(Option.isSome)
+export const namesMany = ({ dryRun, ...flags }: Many): boolean =>
+  dryRun || Object.values(flags).some((flag) => Option.isOption(flag) && Option.isSome(flag))
 
 /** Begins an operation and follows it to its end. */
 export const operateOn = Effect.fnUntraced(function* (action: Action, many: Many) {
@@ -74,9 +78,9 @@ export const operateOn = Effect.fnUntraced(function* (action: Action, many: Many
       message: "say of which workspace: -w <workspace>; or name the deliveries by their ids",
     })
   }
-  const { connection, rule, type, outcome } = many
+  const { connection, rule, type, outcome, resource, resource_id } = many
   const filter = Object.fromEntries([
-    ...Object.entries({ connection, rule, type, outcome }).flatMap(([name, value]) =>
+    ...Object.entries({ connection, rule, type, outcome, resource, resource_id }).flatMap(([name, value]) =>
       Option.isSome(value) ? [[name, value.value]] : [],
     ),
     ...Object.entries({ from: momentText(since), to: momentText(until) }).filter(([, value]) => value !== undefined),

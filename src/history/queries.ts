@@ -7,13 +7,16 @@ import { timeOfId } from "../model/ids.ts"
 import { outcomeKinds, type OutcomeKind } from "../model/outcome.ts"
 import type { AuditedAct, AuditRecord } from "../model/record.ts"
 import { statuses, type Status } from "../model/status.ts"
+import { makeActivityQueries, type ActivityQueries } from "./activity.ts"
+import { makeBacklogQueries, type BacklogQueries } from "./backlog.ts"
+import { makeDeadGroupsQueries, type DeadGroupsQueries } from "./dead-groups.ts"
 import { makeOverview, type Overview } from "./overview.ts"
 import type { Checkpoint } from "./project.ts"
 import { deliveryActs, type DeliveryRow, type EventRow } from "./rows.ts"
 import { installation, tieOf } from "./shape.ts"
 import { makeUsageQueries, type UsageQueries } from "./usage.ts"
 import type { ActView, AttemptView, DeliveryView, DeliveryWhole, EventView, EventWhole, Page } from "./views.ts"
-import { walk, type Position, type Walk, type Way } from "./walk.ts"
+import { walk, type Condition, type Position, type Walk, type Way } from "./walk.ts"
 
 interface Paged {
   readonly workspace: string
@@ -39,6 +42,9 @@ export interface DeliveryFilter extends Paged {
   readonly event?: string | undefined
   readonly outcome?: OutcomeKind | undefined
   readonly replay?: string | undefined
+  /** What their events are about. */
+  readonly resource?: string | undefined
+  readonly resource_id?: string | undefined
 }
 
 export interface AuditFilter {
@@ -54,7 +60,7 @@ export interface AuditFilter {
   readonly limit: number
 }
 
-export interface Queries extends UsageQueries, Overview {
+export interface Queries extends UsageQueries, Overview, ActivityQueries, BacklogQueries, DeadGroupsQueries {
   readonly events: (filter: EventFilter) => Page<EventView>
   /** The latest event of an id. */
   readonly event: (workspace: string, id: string) => EventWhole | undefined
@@ -149,7 +155,7 @@ export const makeQueries = (db: DatabaseSync): Queries => {
 
   const eventsOf = ({ workspace, statuses: wanted, id, type, resource, resource_id, ...rest }: EventFilter): Walk => {
     const place = { workspace: keyOf(workspace) }
-    const also: Array<Walk["also"][number]> = []
+    const also: Array<Condition> = []
     if (resource !== undefined) also.push(["resource = ?", keyOf(resource)])
     let ways: ReadonlyArray<Way>
     if (id !== undefined) {
@@ -173,15 +179,24 @@ export const makeQueries = (db: DatabaseSync): Queries => {
     event,
     outcome,
     replay,
+    resource,
+    resource_id,
     ...rest
   }: DeliveryFilter): Walk => {
     const place = { workspace: keyOf(workspace) }
-    const also: Array<Walk["also"][number]> = [["type IS NOT NULL"]]
+    const about = resource === undefined ? undefined : keyOf(resource)
+    const also: Array<Condition> = [["type IS NOT NULL"]]
     if (rule !== undefined) also.push(["rule = ?", keyOf(rule)])
     if (outcome !== undefined) also.push(["outcome = ?", outcomeKinds.indexOf(outcome)])
     if (replay !== undefined) also.push(["replay = ?", keyOf(replay)])
     let ways: ReadonlyArray<Way>
-    if (event !== undefined) {
+    const few = event === undefined && resource_id !== undefined && isFew(place.workspace, resource_id)
+    if (!few && (about !== undefined || resource_id !== undefined)) also.push(isAbout(about, resource_id))
+    if (few) {
+      ways = [{ index: "deliveries_by_event", equal: {}, within: ofEventsAbout(place.workspace, about, resource_id) }]
+      if (wanted !== undefined) also.push(isOneOf(wanted))
+      if (connection !== undefined) also.push(["connection = ?", keyOf(connection)])
+    } else if (event !== undefined) {
       ways = placesOf(workspace, event).map(([at, seq]) => ({
         index: "deliveries_by_event",
         equal: { event_at: at, event_seq: seq },
@@ -194,9 +209,17 @@ export const makeQueries = (db: DatabaseSync): Queries => {
     return { table: "deliveries", order: ["created", "tie"], ways, also, ...rest }
   }
 
+  const aboutOne = db.prepare(
+    "SELECT count(*) AS n FROM (SELECT 1 FROM events e INDEXED BY events_by_resource_id LEFT JOIN deliveries d " +
+      "ON d.event_at = e.at AND d.event_seq = e.seq WHERE e.workspace = ? AND e.resource_id = ? LIMIT ?)",
+  )
+  /** Whether there are so few deliveries of events about one thing that they are found by these, all at once. */
+  const isFew = (workspace: number, resource_id: string): boolean =>
+    Number(aboutOne.get(workspace, resource_id, limits.historyLookedAt + 1)!.n) <= limits.historyLookedAt
+
   const auditOf = ({ workspace = installation, what, by, target, ...rest }: AuditFilter): Walk => {
     const place = { workspace: keyOf(workspace) }
-    const also: Array<Walk["also"][number]> = target === undefined ? [] : [["target = ?", target]]
+    const also: Array<Condition> = target === undefined ? [] : [["target = ?", target]]
     if (by !== undefined && what !== undefined) also.push(["what = ?", keyOf(what)])
     const way: Way =
       by !== undefined
@@ -275,6 +298,9 @@ export const makeQueries = (db: DatabaseSync): Queries => {
     },
     audit: (filter) => page(auditOf(filter), auditView),
     ...makeUsageQueries(db),
+    ...makeActivityQueries(db, keyOf, nameOf),
+    ...makeBacklogQueries(db),
+    ...makeDeadGroupsQueries(db, keyOf, nameOf),
     checkpoint: () => {
       const { log, seq, time, since } = checkpoint.get()!
       return { log: String(log), seq: Number(seq), time: Number(time), since: Number(since) }
@@ -289,6 +315,25 @@ const byStatus = (
   wanted: ReadonlyArray<Status> = statuses,
 ): ReadonlyArray<Way> => wanted.map((status) => ({ index, equal: { ...equal, status: statuses.indexOf(status) } }))
 
-const isOneOf = (wanted: ReadonlyArray<Status>): Walk["also"][number] => [
+const isOneOf = (wanted: ReadonlyArray<Status>): Condition => [
   `status IN (${wanted.map((status) => statuses.indexOf(status)).join(", ")})`,
 ]
+
+/** The deliveries of all events about one thing. */
+const ofEventsAbout = (workspace: number, resource: number | undefined, resource_id: string): Condition => [
+  "(event_at, event_seq) IN (SELECT at, seq FROM events INDEXED BY events_by_resource_id " +
+    `WHERE workspace = ? AND resource_id = ?${resource === undefined ? "" : " AND resource = ?"})`,
+  workspace,
+  resource_id,
+  ...(resource === undefined ? [] : [resource]),
+]
+
+/** Whether a delivery's event is about it, looked up row by row. */
+const isAbout = (resource: number | undefined, resource_id: string | undefined): Condition => {
+  const equal = Object.entries({ resource, resource_id }).filter(([, value]) => value !== undefined)
+  const wanted = equal.map(([column]) => ` AND e.${column} = ?`).join("")
+  return [
+    `EXISTS (SELECT 1 FROM events AS e WHERE e.at = event_at AND e.seq = event_seq${wanted})`,
+    ...equal.map(([, value]) => value!),
+  ]
+}

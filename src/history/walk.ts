@@ -12,10 +12,15 @@ import type { IndexName } from "./shape.ts"
 /** Where a row stands: its time, and what tells it from others of that time. A page begins behind one. */
 export type Position = readonly [time: number, tie: number]
 
+/** What must be true of a row: a condition with a `?` for each value. */
+export type Condition = readonly [condition: string, ...values: ReadonlyArray<SQLInputValue>]
+
 /** One way through an index: all rows that have these values in its columns, in order. */
 export interface Way {
   readonly index: IndexName
   readonly equal: { readonly [column: string]: SQLInputValue }
+  /** What else the index finds by itself. It is read whole for each page, as it comes in no order: of few rows alone. */
+  readonly within?: Condition
 }
 
 export interface Walk {
@@ -23,8 +28,8 @@ export interface Walk {
   /** What the table is ordered by. */
   readonly order: readonly [time: string, tie: string]
   readonly ways: ReadonlyArray<Way>
-  /** What else must be true of a row: a condition with a `?` for each value. */
-  readonly also: ReadonlyArray<readonly [condition: string, ...values: ReadonlyArray<SQLInputValue>]>
+  /** What else must be true of a row. */
+  readonly also: ReadonlyArray<Condition>
   /** Milliseconds since 1970; `from` included, `to` not. */
   readonly from?: number | undefined
   readonly to?: number | undefined
@@ -50,16 +55,14 @@ export const walk = (db: DatabaseSync, { table, order, ways, also, from, to, aft
   const upTo: Position = to === undefined ? end : [to, 0]
   const start = after !== undefined && before(after, upTo) ? after : upTo
   const fits = also.length === 0 ? "1" : also.map(([condition]) => `(${condition})`).join(" AND ")
-  const heads = ways.map(({ index, equal }): Head => {
-    const where = Object.keys(equal)
-      .map((column) => `${column} = ? AND `)
-      .join("")
+  const heads = ways.map(({ index, equal, within: [found, ...values] = ["1"] }): Head => {
+    const where = [found, ...Object.keys(equal).map((column) => `${column} = ?`)].join(" AND ")
     const rows = db
       .prepare(
         `SELECT ${time} AS time, ${tie} AS tie, ${fits} AS fits FROM ${table} INDEXED BY ${index} ` +
-          `WHERE ${where}(${time}, ${tie}) < (?, ?) AND ${time} >= ? ORDER BY ${time} DESC, ${tie} DESC`,
+          `WHERE ${where} AND (${time}, ${tie}) < (?, ?) AND ${time} >= ? ORDER BY ${time} DESC, ${tie} DESC`,
       )
-      .iterate(...also.flatMap(([, ...values]) => values), ...Object.values(equal), ...start, from ?? 0)
+      .iterate(...also.flatMap(([, ...given]) => given), ...values, ...Object.values(equal), ...start, from ?? 0)
     return step({ rows, at: undefined, fits: false })
   })
   const wanted = db.prepare(`SELECT * FROM ${table} WHERE ${time} = ? AND ${tie} = ?`)

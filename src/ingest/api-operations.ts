@@ -24,6 +24,8 @@ const filterFields = {
     Schema.String.annotate({ description: "An event type or a pattern: `lead.*`, `invoice.>`." }),
   ),
   outcome: Schema.optionalKey(Schema.Literals(outcomeKinds).annotate({ description: "Of the last attempt." })),
+  resource: Schema.optionalKey(Schema.String.annotate({ description: "Of events about such a resource." })),
+  resource_id: Schema.optionalKey(Schema.String.annotate({ description: "Of events about this one." })),
 }
 
 const OperationInput = Schema.Struct({

@@ -1,10 +1,6 @@
 /**
- * The HTTP server: the API's routes, health, metrics and reference, with a limit on everything that a client can hold open.
- *
- * It stops in order: no new connection, then the requests under way to their end, then, after `limits.shutdownMs`, whatever is left.
+ * The HTTP server: the API's routes, health, metrics, reference and the dashboard.
  */
-import { createServer, type Server } from "node:http"
-import type { AddressInfo } from "node:net"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -22,7 +18,6 @@ import type { Admission } from "../accounts/admission.ts"
 import { Keys } from "../accounts/keys.ts"
 import type { Sessions } from "../accounts/sessions.ts"
 import type { CurrentPlan } from "../config/current-plan.ts"
-import { limits } from "../config/defaults.ts"
 import type { Audit } from "../log/audit.ts"
 import type { ConnectionStates, ConnectionSwitch } from "../log/connections.ts"
 import type { History } from "../history/history.ts"
@@ -34,33 +29,36 @@ import { Unusable } from "../model/errors.ts"
 import type { Health } from "../observe/health.ts"
 import { ownReport, Reporting } from "../observe/report.ts"
 import type { Consent } from "../secrets/consent.ts"
+import type { SettingsResolver } from "../secrets/settings-resolver.ts"
 import type { Vault } from "../secrets/vault.ts"
+import { activity } from "./activity.ts"
 import { makeActs, type Operator } from "./acts.ts"
 import { makeAliases } from "./aliases.ts"
 import { Api } from "./api.ts"
 import { makeAudits } from "./audits.ts"
+import { type Backtester, makeBacktests } from "./backtests.ts"
 import { makeChecks, type Checks } from "./checks.ts"
 import { makeConnections } from "./connections.ts"
 import { preflight } from "./cors.ts"
 import { makeExpiredWatch } from "./expired.ts"
+import { type Explainer, makeExplain } from "./explain.ts"
 import { makeIntegrations, type Catalog } from "./integrations.ts"
 import { makeKeys } from "./keys.ts"
+import { letGo, listen, reachable } from "./listen.ts"
 import { makeOAuth, PublicAddress } from "./oauth.ts"
 import { makeOperations } from "./operations.ts"
 import { makeSessionCheck } from "./own-page.ts"
-import { problem, problemResponse } from "./problem.ts"
+import { bug, problem, problemResponse } from "./problem.ts"
 import { makePast } from "./past.ts"
 import { makePublisher } from "./publish.ts"
 import { referenceHeaders, renderReference } from "./reference.ts"
 import { makeReplays, type Replayer } from "./replays.ts"
 import { makeSecrets } from "./secrets.ts"
-import { sessionsGroup } from "./sessions.ts"
+import { makeFrame, sessionsGroup } from "./sessions.ts"
 import { signInGroup } from "./sign-in.ts"
+import { makeSite } from "./site.ts"
 import { makeUsage } from "./usage.ts"
 import { makeWorkspaces } from "./workspaces.ts"
-
-/** How often, while the server closes, connections that have become idle are closed. */
-const idleClosedEveryMs = 50
 
 /** Where the server listens, once it does: the port is known even if any was asked for. */
 export class IngestAddress extends Context.Service<
@@ -97,6 +95,9 @@ export const ingestLayer = (options: {
   | Audit
   | Replays
   | Replayer
+  | Explainer
+  | Backtester
+  | SettingsResolver
   | History
   | Operator
   | Operations
@@ -112,9 +113,13 @@ export const ingestLayer = (options: {
       const keys = yield* Keys
       const watchExpired = yield* makeExpiredWatch
       const checkSession = yield* makeSessionCheck(address.url)
+      const site = makeSite()
+      const frame = yield* makeFrame(site)
       const answering = Effect.flatMap(HttpServerRequest, (request) => {
-        const answer = preflight(keys, request)
+        const answer = preflight(keys, request) ?? site.answer(request)
         if (answer !== undefined) return Effect.succeed(answer)
+        const framed = frame(request)
+        if (framed !== undefined) return framed
         const whole = Effect.catchCause(app, answerFailure)
         const answered = aliased.test(request.url)
           ? Effect.provideService(whole, HttpServerRequest, request.modify({ url: `/api/v1${request.url}` }))
@@ -132,46 +137,6 @@ export const ingestLayer = (options: {
 
 /** Paths that clients of another product know without what ours begin with. */
 const aliased = /^\/(?:workspaces|events)\//
-
-const listen = Effect.fnUntraced(function* (options: { readonly host: string; readonly port: number }) {
-  const server = createServer({
-    headersTimeout: limits.requestHeadersTimeoutMs,
-    requestTimeout: limits.requestTimeoutMs,
-    connectionsCheckingInterval: limits.connectionsCheckedEveryMs,
-    keepAliveTimeout: limits.keepAliveMs,
-  })
-  server.maxConnections = limits.connections
-  const http = yield* NodeHttpServer.make(() => server, {
-    host: options.host,
-    port: options.port,
-    gracefulShutdownTimeout: limits.shutdownMs,
-  }).pipe(Effect.mapError((error) => cannotListen(options, error.cause)))
-  // Runs after the wait for requests under way and before the wait for the server's end, which an idle client could hold up for ever.
-  yield* Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()))
-  return { http, port: (server.address() as AddressInfo).port, server }
-})
-
-/** While the server closes: a connection that ends its last request then is kept alive by its client, and would hold up the end. */
-const letGo = (server: Server): void => {
-  const timer = setInterval(() => server.closeIdleConnections(), idleClosedEveryMs)
-  server.once("close", () => clearInterval(timer))
-}
-
-const cannotListen = (options: { readonly host: string; readonly port: number }, cause: unknown): Unusable => {
-  const code = (cause as NodeJS.ErrnoException).code
-  const where = `${options.host}:${options.port}`
-  const advice =
-    code === "EADDRINUSE"
-      ? "something listens there already: stop it, or choose another port (--port, MESHES_PORT; 0 takes any free one)"
-      : code === "EACCES"
-        ? "it is not allowed: choose a port above 1023 (--port, MESHES_PORT)"
-        : `${(cause as Error).message}: check the address (MESHES_HOST) and the port (MESHES_PORT)`
-  return new Unusable({ message: `cannot listen on ${where}: ${advice}` })
-}
-
-/** The address as a client on this machine would write it. */
-const reachable = (host: string): string =>
-  host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "[::1]" : host.includes(":") ? `[${host}]` : host
 
 const events = HttpApiBuilder.group(Api, "events", (handlers) =>
   Effect.map(makePublisher, ({ publish, bulk }) =>
@@ -191,13 +156,14 @@ const workspaces = HttpApiBuilder.group(Api, "workspaces", (handlers) =>
 )
 
 const past = HttpApiBuilder.group(Api, "past", (handlers) =>
-  Effect.map(makePast, ({ events, event, deliveries, delivery, deadLetters }) =>
+  Effect.map(makePast, ({ events, event, deliveries, delivery, deadLetters, deadGroups }) =>
     handlers
       .handleRaw("events", ({ request, params }) => events(request, params))
       .handleRaw("event", ({ request, params }) => event(request, params))
       .handleRaw("deliveries", ({ request, params }) => deliveries(request, params))
       .handleRaw("delivery", ({ request, params }) => delivery(request, params))
-      .handleRaw("deadLetters", ({ request, params }) => deadLetters(request, params)),
+      .handleRaw("deadLetters", ({ request, params }) => deadLetters(request, params))
+      .handleRaw("deadGroups", ({ request, params }) => deadGroups(request, params)),
   ),
 )
 
@@ -259,6 +225,14 @@ const replays = HttpApiBuilder.group(Api, "replays", (handlers) =>
       .handleRaw("list", ({ request, params }) => list(request, params))
       .handleRaw("show", ({ request, params }) => show(request, params))
       .handleRaw("stop", ({ request, params }) => stop(request, params)),
+  ),
+)
+
+const trying = HttpApiBuilder.group(Api, "trying", (handlers) =>
+  Effect.map(Effect.all([makeExplain, makeBacktests]), ([explain, backtest]) =>
+    handlers
+      .handleRaw("explain", ({ request, params }) => explain(request, params))
+      .handleRaw("backtest", ({ request, params }) => backtest(request, params)),
   ),
 )
 
@@ -330,8 +304,8 @@ const health = HttpApiBuilder.group(Api, "health", (handlers) =>
 
 const routes = Layer.mergeAll(
   HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(
-    Layer.provide([events, workspaces, past, aliases, connections, oauth, secrets, integrations, replays, acts]),
-    Layer.provide([operations, keys, signInGroup, sessionsGroup, audit, usage, health]),
+    Layer.provide([events, activity, workspaces, past, aliases, connections, oauth, secrets, integrations, replays]),
+    Layer.provide([acts, trying, operations, keys, signInGroup, sessionsGroup, audit, usage, health]),
   ),
   HttpRouter.use((router) => {
     let page: string | undefined
@@ -373,10 +347,7 @@ const answerFailure = (
     return Effect.succeed(problemResponse(problem(400, "the query is not well-formed: give each parameter once")))
   }
   if (!isTagged(error, "HttpServerError") || !isTagged((error as HttpServerError).reason, "RouteNotFound")) {
-    return Effect.as(
-      Effect.logError("a request ended in a bug", cause),
-      problemResponse(problem(500, "something went wrong here that is not yours to mend: it was logged")),
-    )
+    return Effect.as(Effect.logError("a request ended in a bug", cause), problemResponse(bug))
   }
   return Effect.map(HttpServerRequest, (request) => {
     const path = request.url.split("?", 1)[0]!

@@ -17,6 +17,9 @@ export interface OperationFilter {
   readonly status: ReadonlyArray<Status>
   /** Of the last attempt. */
   readonly outcome?: OutcomeKind
+  /** What the events are about. */
+  readonly resource?: string
+  readonly resource_id?: string
   /** When the deliveries were created, in milliseconds: from the first on, up to and without the second. */
   readonly from?: number
   readonly to?: number

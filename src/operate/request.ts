@@ -10,9 +10,9 @@ import { operableStatuses, type OperationFilter, type OperationRequest } from ".
 import { outcomeKinds } from "../model/outcome.ts"
 import { statusNamed, type Status } from "../model/status.ts"
 import { isTypePattern } from "../model/type-pattern.ts"
-import { checkTime } from "../replay/request.ts"
+import { checkResource, checkTime } from "../replay/request.ts"
 
-const filterFields = ["connection", "rule", "type", "status", "outcome", "from", "to"]
+const filterFields = ["connection", "rule", "type", "status", "outcome", "resource", "resource_id", "from", "to"]
 
 export const checkOperation = (
   value: unknown,
@@ -59,6 +59,8 @@ const checkFilter = (
     rule: optional("rule", name),
     type: optional("type", type),
     outcome: optional("outcome", (one, path) => check.oneOf(one, path, outcomeKinds)),
+    resource: optional("resource", (one, path) => checkResource(check, one, path)),
+    resource_id: optional("resource_id", (one, path) => checkResource(check, one, path)),
     from,
     to,
   }

@@ -27,7 +27,17 @@ export interface Asked {
   readonly requests: number
 }
 
-const filterFields = ["from", "to", "type", "resource", "resource_id", "expression", "rule", "connection", "status"]
+export const filterFields = [
+  "from",
+  "to",
+  "type",
+  "resource",
+  "resource_id",
+  "expression",
+  "rule",
+  "connection",
+  "status",
+]
 
 /**
  * @param plans the configs that rules and connections are looked up in
@@ -62,7 +72,7 @@ const flag = (check: Checker, given: { readonly [key: string]: unknown }, name: 
   return value === true
 }
 
-const checkFilter = (
+export const checkFilter = (
   check: Checker,
   given: { readonly [key: string]: unknown },
   plans: ReadonlyArray<Plan>,
@@ -135,7 +145,7 @@ const checkTypes = (check: Checker, value: unknown, path: Path): ReadonlyArray<s
 const checkStatus = (check: Checker, value: unknown, path: Path): ReadonlyArray<EarlierState> =>
   listOf(check, value, path).flatMap(([one, place]) => earlierNamed(check.oneOf(one, place, earlierNames) ?? "") ?? [])
 
-const checkResource = (check: Checker, value: unknown, path: Path): string | undefined => {
+export const checkResource = (check: Checker, value: unknown, path: Path): string | undefined => {
   const text = check.text(value, path)
   if (text === undefined || resourcePattern.test(text)) return text
   return check.note(path, `${shown(text)} does not fit ${resourcePattern.source}`)

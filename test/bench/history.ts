@@ -61,6 +61,16 @@ const ask = () => {
     "deliveries of a rule that failed (no index)": () =>
       queries.deliveries({ ...big, rule: "rule-4-0", statuses: ["failed"] }),
     "deliveries of a rule that is not there (no index)": () => queries.deliveries({ ...big, rule: "nowhere" }),
+    "deliveries about one thing": () => queries.deliveries({ ...big, resource: "page", resource_id: "page-7" }),
+    "failed deliveries about one thing": () =>
+      queries.deliveries({ ...big, resource: "page", resource_id: "page-7", statuses: ["failed"] }),
+    "deliveries about a resource": () => queries.deliveries({ ...big, resource: "page" }),
+    "deliveries about a resource that is not there (no index)": () =>
+      queries.deliveries({ ...big, resource: "nothing" }),
+    "deliveries about a thing of 35,000": () =>
+      queries.deliveries({ ...big, resource: "audience", resource_id: "all" }),
+    "failed deliveries about a thing of 35,000": () =>
+      queries.deliveries({ ...big, resource: "audience", resource_id: "all", statuses: ["failed"] }),
     "deliveries of an event": () => queries.deliveries({ ...big, event }),
     "what happened to a delivery": () => queries.delivery("workspace-0", id),
     "what happened to an event": () => queries.event("workspace-0", event),

@@ -45,6 +45,7 @@ const publish = async (type: string, count: number, workspace = "acme") => {
   for (let from = 0; from < count; from += 1000) {
     const events = Array.from({ length: Math.min(1000, count - from) }, (_, i) => ({
       ...{ type, workspace, payload: { number: from + i } },
+      ...{ resource: "thing", resource_id: String((from + i) % 10) },
     }))
     const response = await fetch(`${runtime.http()}/api/v1/events/bulk`, {
       method: "POST",
@@ -120,6 +121,10 @@ test("what died over one connection is counted, then sent again, each once; noth
       ],
     },
   })
+  const about = { type: "first.*", resource: "thing", resource_id: "7" }
+  expect((await call("POST", "operations", { action: "retry", preview: true, filter: about })).body.count).toBe(6)
+  const listedAbout = await call("GET", "dead-letters?resource=thing&resource_id=7&connection=erp")
+  expect(listedAbout.body.records.length).toBe(4)
   const dry = await runtime.meshes(
     "dead",
     "retry",
@@ -131,10 +136,12 @@ test("what died over one connection is counted, then sent again, each once; noth
     "1 hour",
     "--type",
     "first.*",
+    "--resource-id",
+    "7",
     "--dry-run",
     "--json",
   )
-  expect(JSON.parse(dry.stdout)).toMatchObject({ preview: true, state: "done", count: 40 })
+  expect(JSON.parse(dry.stdout)).toMatchObject({ preview: true, state: "done", count: 4 })
   expect(first("acme-erp").length).toBe(40)
   const id = await begin({
     action: "retry",
@@ -153,7 +160,7 @@ test("what died over one connection is counted, then sent again, each once; noth
   const listed = (await call("GET", "operations")).body.records.filter(({ filter }: any) => filter.type === "first.*")
   expect(listed.map(({ count, preview }: any) => [count, preview])).toEqual([
     [40, undefined],
-    [40, true],
+    [4, true],
   ])
 })
 

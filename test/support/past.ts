@@ -52,7 +52,12 @@ export function* madePast(options: PastOptions): Generator<PastMessage> {
       const workspace = `workspace-${n}`
       const type = types[pick(types.length)]!
       const event = `evt_${base32().slice(0, 10)}${base32()}`
-      const about = random() < 0.3 ? { resource: "page", resource_id: `page-${pick(1000)}` } : {}
+      const about =
+        random() < 0.3
+          ? { resource: "page", resource_id: `page-${pick(1000)}` }
+          : seq % 10 === 0
+            ? { resource: "audience", resource_id: "all" }
+            : {}
       const facts = { at, event, seq, type, workspace, ...about }
       if (random() < 0.02) {
         routed.push({ kind: "event.unmatched", ...facts, revision: "rev1" })

@@ -176,6 +176,8 @@ test("every filter, and every two of them, finds what it says and nothing else, 
   const deliveries = pagesOf((after) => queries.deliveries({ workspace, limit: 200, after }))
   const events = pagesOf((after) => queries.events({ workspace, limit: 200, after }))
   const times = { from: now - 70, to: now - 30 }
+  const one = events.find(({ resource_id }) => resource_id !== undefined)!.resource_id!
+  const aboutOf = new Map(events.map((event) => [event.id, event]))
 
   const ofDeliveries: ReadonlyArray<readonly [Partial<DeliveryFilter>, (view: DeliveryView) => boolean]> = [
     [{ connection: "connection-0" }, ({ connection }) => connection === "connection-0"],
@@ -186,15 +188,16 @@ test("every filter, and every two of them, finds what it says and nothing else, 
     [times, ({ created }) => created >= times.from && created < times.to],
     [{ connection: "nowhere" }, () => false],
     [{ event: "evt_none" }, () => false],
+    [{ resource: "page" }, ({ event }) => aboutOf.get(event)?.resource === "page"],
+    [{ resource_id: one }, ({ event }) => aboutOf.get(event)?.resource_id === one],
+    [{ resource: "nothing" }, () => false],
+    [{ resource_id: "none" }, () => false],
   ]
   const ofEvents: ReadonlyArray<readonly [Partial<EventFilter>, (view: EventView) => boolean]> = [
     [{ type: "lead.created" }, ({ type }) => type === "lead.created"],
     [{ statuses: ["completed"] }, ({ status }) => status === "completed"],
     [{ resource: "page" }, ({ resource }) => resource === "page"],
-    [
-      { resource_id: events.find(({ resource_id }) => resource_id !== undefined)!.resource_id! },
-      (view) => view.resource_id === events.find(({ resource_id }) => resource_id !== undefined)!.resource_id,
-    ],
+    [{ resource_id: one }, ({ resource_id }) => resource_id === one],
     [{ id: events[3]!.id }, ({ id }) => id === events[3]!.id],
     [times, ({ at }) => at >= times.from && at < times.to],
     [{ type: "no.such.type" }, () => false],
@@ -257,6 +260,36 @@ test("a long way to what is rare is cut into short pages, and nothing is lost be
   expect(pages).toBeGreaterThan(1)
   const ofRule = pagesOf((after) => queries.deliveries({ workspace: "workspace-0", limit: 200, rule: rare, after }))
   expect(ofRule).toEqual(all.filter(({ rule }) => rule === rare))
+  db.close()
+})
+
+test("deliveries about one thing are found, be they few or more than are looked at for a page", () => {
+  const { db } = openToProject(file, "log")
+  const routed = (seq: number, resource: string, resource_id: string, count: number): EventRouted => {
+    const facts = { at: now - seq, event: `evt_${seq}`, seq, type: "lead.created", workspace: "acme", revision: "r" }
+    const deliveries = Array.from({ length: count }, (_, i) => {
+      const rule = `rule-${i}`
+      return { id: makeDeliveryId(facts.event, seq, facts.at, rule, 0), rule, action: 0, connection: "crm" }
+    })
+    return { kind: "event.routed", ...facts, resource, resource_id, deliveries }
+  }
+  const [much, same, few] = [routed(3, "page", "7", 6000), routed(2, "form", "7", 30), routed(1, "page", "8", 30)]
+  makeProjector(db).project([{ seq: 1, time: now, data: Buffer.from(JSON.stringify([much, same, few])) }])
+  const queries = makeQueries(db)
+  const found = (filter: Partial<DeliveryFilter>) =>
+    pagesOf((after) => queries.deliveries({ workspace: "acme", limit: 200, ...filter, after }))
+      .map(({ id }) => id)
+      .toSorted()
+  const ids = (...records: ReadonlyArray<EventRouted>) =>
+    records.flatMap(({ deliveries }) => deliveries.map(({ id }) => id)).toSorted()
+  expect(found({ resource_id: "7" })).toEqual(ids(much, same))
+  expect(found({ resource: "form", resource_id: "7" })).toEqual(ids(same))
+  expect(found({ resource: "page" })).toEqual(ids(much, few))
+  expect(found({ resource: "page", resource_id: "8" })).toEqual(ids(few))
+  expect(found({ resource: "form", resource_id: "8" })).toEqual([])
+  expect(found({ resource_id: "8", statuses: ["failed"] })).toEqual([])
+  expect(found({ resource_id: "8", event: "evt_1" })).toEqual(ids(few))
+  expect(found({ resource_id: "8", event: "evt_2" })).toEqual([])
   db.close()
 })
 

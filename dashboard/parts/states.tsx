@@ -1,0 +1,81 @@
+/**
+ * What stands where something is not (yet): it loads, it failed and who is to do what, it is not there, or there is none and what to do next.
+ */
+import type { ReactNode } from "react"
+import type { Problem } from "../api/call.ts"
+
+export const Loading = ({ label = "Loading" }: { readonly label?: string }) => (
+  <div className="loading" role="status" aria-label={label}>
+    <div className="loading-line" />
+    <div className="loading-line" />
+    <div className="loading-line" />
+  </div>
+)
+
+const whoActs = ({ status, retryAfter }: Problem): string | undefined =>
+  status === 0 || status === 503
+    ? `This page asks again${retryAfter === undefined ? " by itself" : ` in ${retryAfter} s`}.`
+    : status >= 500
+      ? "That is a bug of the server's: its log says more."
+      : undefined
+
+/** Why something could not be shown or done. */
+export const Failed = ({ problem }: { readonly problem: Problem }) => (
+  <div className="notice" data-tone="bad" role="alert">
+    <div className="stack">
+      <p>
+        {problem.title !== "" && <strong>{problem.title}: </strong>}
+        {problem.message}
+      </p>
+      {problem.errors.length > 0 && (
+        <ul>
+          {problem.errors.map(({ path, message }) => (
+            <li key={`${path} ${message}`}>
+              <code>{path}</code>: {message}
+            </li>
+          ))}
+        </ul>
+      )}
+      {whoActs(problem) !== undefined && <p className="dim">{whoActs(problem)}</p>}
+    </div>
+  </div>
+)
+
+/** There is none: why that may be, and what to do next. */
+export const Empty = ({ title, children }: { readonly title: string; readonly children?: ReactNode }) => (
+  <div className="empty">
+    <h3>{title}</h3>
+    {children}
+  </div>
+)
+
+export const NotThere = () => (
+  <div className="page">
+    <h1>There is nothing here</h1>
+    <p className="page-lead">
+      The address is wrong, or what it names is not there or not yours to see. <a href="/">To the overview</a>
+    </p>
+  </div>
+)
+
+interface Answer<A> {
+  readonly data: A | undefined
+  readonly error: Problem | null
+}
+
+/** What was answered, or what stands in its place; what was answered before stays while asking again fails. */
+export function Answered<A>({
+  answer,
+  children,
+}: {
+  readonly answer: Answer<A>
+  readonly children: (data: A) => ReactNode
+}) {
+  if (answer.data === undefined) return answer.error === null ? <Loading /> : <Failed problem={answer.error} />
+  return (
+    <>
+      {answer.error !== null && <Failed problem={answer.error} />}
+      {children(answer.data)}
+    </>
+  )
+}
