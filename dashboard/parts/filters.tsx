@@ -51,7 +51,22 @@ interface One {
 /** How long after the last key a text is looked for, in milliseconds. */
 const typingMs = 350
 
-export const TextFilter = ({ filters, name, label, placeholder }: One & { readonly placeholder?: string }) => {
+/**
+ * @param suggestions of what may be written
+ * @param onEnter asked for by the Enter key alone: what costs much, or is told in the audit
+ */
+export const TextFilter = ({
+  filters,
+  name,
+  label,
+  placeholder,
+  suggestions = [],
+  onEnter = false,
+}: One & {
+  readonly placeholder?: string
+  readonly suggestions?: ReadonlyArray<string>
+  readonly onEnter?: boolean
+}) => {
   const id = useId()
   const asked = filters.values[name] ?? ""
   const [text, setText] = useState(asked)
@@ -62,7 +77,7 @@ export const TextFilter = ({ filters, name, label, placeholder }: One & { readon
     setText(asked)
   }
   useEffect(() => {
-    if (text === asked) return undefined
+    if (text.trim() === asked || (onEnter && text !== "")) return undefined
     const timer = setTimeout(() => filters.set(name, text.trim()), typingMs)
     return () => clearTimeout(timer)
   })
@@ -75,11 +90,20 @@ export const TextFilter = ({ filters, name, label, placeholder }: One & { readon
         type="search"
         value={text}
         placeholder={placeholder}
+        list={suggestions.length === 0 ? undefined : `${id}-suggestions`}
+        enterKeyHint="search"
         onChange={(event) => setText(event.target.value)}
         onKeyDown={(event) => {
           if (event.key === "Enter") filters.set(name, text.trim())
         }}
       />
+      {suggestions.length > 0 && (
+        <datalist id={`${id}-suggestions`}>
+          {suggestions.map((one) => (
+            <option key={one}>{one}</option>
+          ))}
+        </datalist>
+      )}
     </div>
   )
 }
