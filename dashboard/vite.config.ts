@@ -11,7 +11,6 @@ export default defineConfig({
   // `npm run dashboard:dev`: the page from its sources, the API from a runtime that runs beside it.
   server: { proxy: { "/api": "http://127.0.0.1:4400", "/docs": "http://127.0.0.1:4400" } },
   build: {
-    outDir: "../dist/dashboard",
     emptyOutDir: true,
     target: "es2022",
     assetsInlineLimit: 0,

@@ -1,7 +1,7 @@
 /**
  * Builds the dashboard into `dist/dashboard/`, each file beside itself compressed. `--if-older`: only if a source is newer than what is there.
  */
-import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { brotliCompressSync, constants } from "node:zlib"
@@ -15,12 +15,18 @@ const target = join(root, "dist/dashboard")
 const worthCompressing = 1024
 
 export const buildDashboard = async (): Promise<void> => {
-  await build({ configFile: join(sources, "vite.config.ts") })
-  for (const file of filesIn(target)) {
+  const fresh = `${target}-${process.pid}`
+  await build({ configFile: join(sources, "vite.config.ts"), build: { outDir: fresh } })
+  for (const file of filesIn(fresh)) {
     const content = readFileSync(file)
     if (content.length < worthCompressing) continue
     writeFileSync(`${file}.br`, brotliCompressSync(content, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }))
   }
+  // Swapped whole: a runtime may be reading it.
+  rmSync(`${fresh}-before`, { recursive: true, force: true })
+  if (existsSync(target)) renameSync(target, `${fresh}-before`)
+  renameSync(fresh, target)
+  rmSync(`${fresh}-before`, { recursive: true, force: true })
 }
 
 export const buildDashboardIfOlder = async (): Promise<void> => {

@@ -8,7 +8,9 @@ import { buildDashboard } from "./build-dashboard.ts"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 
-rmSync(`${root}dist`, { recursive: true, force: true })
+for (const folder of ["src", "client", "connectors"]) {
+  rmSync(`${root}dist/${folder}`, { recursive: true, force: true })
+}
 execFileSync(process.execPath, [`${root}node_modules/typescript/bin/tsc`, "-p", "tsconfig.build.json"], {
   cwd: root,
   stdio: "inherit",

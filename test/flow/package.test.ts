@@ -2,7 +2,7 @@
  * The package as a user gets it: packed, installed in another folder, its config typed, its command run.
  */
 import { execFile, spawn } from "node:child_process"
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
+import { mkdtemp, readdir, readFile, stat, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { dirname, join, resolve } from "node:path"
 import { promisify } from "node:util"
@@ -171,6 +171,22 @@ test("the built client imports nothing but its own files, and is small", async (
   expect(reached.size).toBeGreaterThan(5)
   // As it is sent; a bundler makes less of it.
   expect(gzipSync([...reached.values()].join("")).length).toBeLessThan(8 * 1024)
+})
+
+test("the dashboard is in the package, and what is loaded before its first page is under 150 KB", async () => {
+  const dashboard = join(folder, "node_modules/meshes/dist/dashboard")
+  const index = await readFile(join(dashboard, "index.html"), "utf8")
+  const first = [...index.matchAll(/(?:src|href)="\/(assets\/[^"]+)"/g)].map((match) => match[1]!)
+  // A script and a style at least; the page that is shown first comes on top.
+  expect(first.length).toBeGreaterThanOrEqual(2)
+  const overview = (await readdir(join(dashboard, "assets"))).find((name) => /^overview-.*\.js$/.test(name))!
+  const sizes = await Promise.all(
+    [...first, `assets/${overview}`].map(async (name) => {
+      const compressed = await stat(join(dashboard, `${name}.br`)).catch(() => stat(join(dashboard, name)))
+      return compressed.size
+    }),
+  )
+  expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(150 * 1024)
 })
 
 test("the package holds what runs, and neither sources nor tests", async () => {

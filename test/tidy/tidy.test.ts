@@ -10,10 +10,12 @@ const root = fileURLToPath(new URL("../..", import.meta.url))
 
 const filesIn = (folder: string): ReadonlyArray<string> =>
   readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith(".ts"))
+    .filter((entry) => entry.isFile() && /\.tsx?$/.test(entry.name))
     .map((entry) => relative(root, join(entry.parentPath, entry.name)))
 
 const sources = [...filesIn("src"), ...filesIn("client")]
+/** The dashboard. */
+const page = filesIn("dashboard")
 const connectors = filesIn("connectors").filter((file) => !/(?:\.test|\/cases)\.ts$/.test(file))
 const textOf = (file: string): string => readFileSync(join(root, file), "utf8")
 
@@ -96,6 +98,20 @@ test("the client is its own files and those of ours that import nothing, so that
   expect(foreign.toSorted()).toEqual(["src/config/declared-events.ts", "src/model/time-id.ts"])
 })
 
+test("the dashboard has of ours types alone, and the machine that it draws", () => {
+  const wrong = page.flatMap((file) =>
+    [
+      ...textOf(file).matchAll(
+        /^(?:import|export) (?!type )[^"']*?from "((?:\.\.\/)+(?:src|client|connectors)\/[^"]+)"/gm,
+      ),
+    ]
+      .map(([, name]) => name!.replace(/^(?:\.\.\/)+/, ""))
+      .filter((name) => name !== "src/deliver/machine.ts")
+      .map((name) => `${file} imports ${name}`),
+  )
+  expect(wrong).toEqual([])
+})
+
 test("nothing imports the effect barrel, which costs half a second at start", () => {
   const wrong = [...sources, ...connectors].filter((file) => importsOf(file).includes("effect"))
   expect(wrong).toEqual([])
@@ -105,6 +121,7 @@ test("every file opens with what it is for", () => {
   const wrong = [
     ...sources,
     ...connectors,
+    ...page,
     ...filesIn("test").filter((file) => !file.endsWith(".test.ts")),
     ...filesIn("scripts"),
   ].filter((file) => !/^(?:#![^\n]*\n)?\/\*\*\n \* \S/.test(textOf(file)))
@@ -112,14 +129,14 @@ test("every file opens with what it is for", () => {
 })
 
 test("no file is named for being a heap of things", () => {
-  const wrong = [...sources, ...connectors, ...filesIn("test")].filter((file) =>
+  const wrong = [...sources, ...connectors, ...page, ...filesIn("test")].filter((file) =>
     /(?:^|[/-])(?:utils?|common|misc|helpers?)(?:[./-]|$)/.test(file),
   )
   expect(wrong).toEqual([])
 })
 
 test("no file is longer than 400 lines", () => {
-  const wrong = [...sources, ...connectors].filter((file) => textOf(file).split("\n").length > 400)
+  const wrong = [...sources, ...connectors, ...page].filter((file) => textOf(file).split("\n").length > 400)
   expect(wrong).toEqual([])
 })
 

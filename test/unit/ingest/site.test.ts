@@ -32,7 +32,15 @@ const get = async (...request: Parameters<typeof asking>) => {
 const browser = { accept: "text/html,*/*;q=0.8" }
 
 test("every page is the same file, asked for anew each time", async () => {
-  for (const path of ["/", "/sign-in", "/keys", "/audit", "/workspaces", "/workspaces?tag=eu", "/workspaces/acme/events"]) {
+  for (const path of [
+    "/",
+    "/sign-in",
+    "/keys",
+    "/audit",
+    "/workspaces",
+    "/workspaces?tag=eu",
+    "/workspaces/acme/events",
+  ]) {
     const page = await get(path, browser)
     expect([path, page?.status, page?.text]).toEqual([path, 200, "<!doctype html>page"])
     expect(page!.headers.get("cache-control")).toBe("no-cache")
@@ -47,7 +55,14 @@ test("paths that clients call the API by are pages to browsers alone", async () 
 })
 
 test("what is no page and no file is left to the API", async () => {
-  for (const path of ["/api/v1/workspaces", "/docs", "/nowhere", "/index.html", "/assets/none.js", "/assets/notes.txt"]) {
+  for (const path of [
+    "/api/v1/workspaces",
+    "/docs",
+    "/nowhere",
+    "/index.html",
+    "/assets/none.js",
+    "/assets/notes.txt",
+  ]) {
     expect([path, await get(path, browser)]).toEqual([path, undefined])
   }
   for (const path of ["/assets/../index.html", "/../package.json", "/assets/%2e%2e/index.html", "//"]) {
