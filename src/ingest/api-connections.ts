@@ -28,7 +28,7 @@ const ConnectionRecord = Schema.Struct({
   probe_at: Schema.optionalKey(time.annotate({ description: "When an open circuit is tried next." })),
   backlog: Schema.optionalKey(
     Schema.Int.annotate({
-      description: `Deliveries that are not done, counted up to ${limits.backlogCounted}. Absent, as what follows, while the history is made anew.`,
+      description: `Deliveries that are not done. Absent, as what follows, while the history is made anew.`,
     }),
   ),
   last_success_at: Schema.optionalKey(time),

@@ -12,6 +12,7 @@ import * as Schema from "effect/Schema"
 import { limits } from "../config/defaults.ts"
 import { batchedType, structuredType } from "../model/cloudevents.ts"
 import { eventIdPattern, eventTypePattern, resourcePattern, workspacePattern } from "../model/ids.ts"
+import { ActivityApi } from "./api-activity.ts"
 import { ActsApi } from "./api-acts.ts"
 import { ConnectionsApi, IntegrationsApi, OAuthApi, SecretsApi } from "./api-connections.ts"
 import { KeysApi } from "./api-keys.ts"
@@ -209,6 +210,7 @@ const completed = (spec: Record<string, any>): Record<string, any> => {
 
 export class Api extends HttpApi.make("meshes")
   .add(EventsApi)
+  .add(ActivityApi)
   .add(WorkspacesApi)
   .add(PastApi)
   .add(AliasesApi)

@@ -34,6 +34,7 @@ import type { Health } from "../observe/health.ts"
 import { ownReport, Reporting } from "../observe/report.ts"
 import type { Consent } from "../secrets/consent.ts"
 import type { Vault } from "../secrets/vault.ts"
+import { activity } from "./activity.ts"
 import { makeActs, type Operator } from "./acts.ts"
 import { makeAliases } from "./aliases.ts"
 import { Api } from "./api.ts"
@@ -184,13 +185,14 @@ const workspaces = HttpApiBuilder.group(Api, "workspaces", (handlers) =>
 )
 
 const past = HttpApiBuilder.group(Api, "past", (handlers) =>
-  Effect.map(makePast, ({ events, event, deliveries, delivery, deadLetters }) =>
+  Effect.map(makePast, ({ events, event, deliveries, delivery, deadLetters, deadGroups }) =>
     handlers
       .handleRaw("events", ({ request, params }) => events(request, params))
       .handleRaw("event", ({ request, params }) => event(request, params))
       .handleRaw("deliveries", ({ request, params }) => deliveries(request, params))
       .handleRaw("delivery", ({ request, params }) => delivery(request, params))
-      .handleRaw("deadLetters", ({ request, params }) => deadLetters(request, params)),
+      .handleRaw("deadLetters", ({ request, params }) => deadLetters(request, params))
+      .handleRaw("deadGroups", ({ request, params }) => deadGroups(request, params)),
   ),
 )
 
@@ -323,7 +325,19 @@ const health = HttpApiBuilder.group(Api, "health", (handlers) =>
 
 const routes = Layer.mergeAll(
   HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(
-    Layer.provide([events, workspaces, past, aliases, connections, oauth, secrets, integrations, replays, acts]),
+    Layer.provide([
+      events,
+      activity,
+      workspaces,
+      past,
+      aliases,
+      connections,
+      oauth,
+      secrets,
+      integrations,
+      replays,
+      acts,
+    ]),
     Layer.provide([operations, keys, audit, usage, health]),
   ),
   HttpRouter.use((router) => {
