@@ -4,7 +4,6 @@
  */
 import type * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import type * as Schema from "effect/Schema"
-import type { OutcomeKind } from "../../src/model/outcome.ts"
 import type { Api } from "../../src/ingest/api.ts"
 
 type Groups = (typeof Api)["groups"]
@@ -78,29 +77,5 @@ type SessionEndpoint =
       never,
       never,
       Schema.Schema<{ readonly key: string } | { readonly link: string }> & Schema.Top
-    >
-  | HttpApiEndpoint.HttpApiEndpoint<
-      "deadGroups",
-      "GET",
-      "/api/v1/workspaces/:workspace/dead-letters/groups",
-      Schema.Schema<{ readonly workspace: string }> & Schema.Top,
-      Schema.Schema<{ readonly connection?: string; readonly from?: string; readonly to?: string }> & Schema.Top,
-      never,
-      never,
-      Schema.Schema<{
-        readonly records: ReadonlyArray<{
-          readonly connection: string
-          readonly outcome: OutcomeKind
-          readonly http_status?: number
-          readonly count: number
-          readonly first_at: string
-          readonly last_at: string
-          readonly message?: string
-          readonly example: string
-        }>
-        readonly complete: boolean
-        readonly as_of: string | null
-      }> &
-        Schema.Top
     >
   | HttpApiEndpoint.HttpApiEndpoint<"signOut", "DELETE", "/api/v1/sign-in">
