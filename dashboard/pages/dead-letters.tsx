@@ -39,10 +39,10 @@ const Filter = ({ filters }: { readonly filters: Filters }) => {
   const names = useNames(useWorkspace())
   return (
     <FilterBar label="Filters of dead letters">
-      <TextFilter filters={filters} name="connection" label="Connection" suggestions={names.connections} />
+      <TextFilter filters={filters} name="connection" label="Connection" known={names.connections} />
       <ChoiceFilter filters={filters} name="outcome" label="Reason" choices={outcomes} />
       <PeriodFilter filters={filters} />
-      <TextFilter filters={filters} name="rule" label="Rule" suggestions={names.rules} />
+      <TextFilter filters={filters} name="rule" label="Rule" known={names.rules} />
       <TextFilter filters={filters} name="event" label="Event" placeholder="evt_…" />
       <TextFilter filters={filters} name="replay" label="Replay" placeholder="rpl_…" />
       {me.resource === undefined && <TextFilter filters={filters} name="resource" label="Resource" />}

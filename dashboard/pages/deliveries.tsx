@@ -47,8 +47,8 @@ export const DeliveriesPage = () => {
     >
       <FilterBar label="Filters of deliveries">
         <ChoiceFilter filters={filters} name="status" label="Status" choices={statuses} />
-        <TextFilter filters={filters} name="connection" label="Connection" suggestions={names.connections} />
-        <TextFilter filters={filters} name="rule" label="Rule" suggestions={names.rules} />
+        <TextFilter filters={filters} name="connection" label="Connection" known={names.connections} />
+        <TextFilter filters={filters} name="rule" label="Rule" known={names.rules} />
         <ChoiceFilter filters={filters} name="outcome" label="Last outcome" choices={outcomes} />
         <TextFilter filters={filters} name="event" label="Event" placeholder="evt_…" />
         <TextFilter filters={filters} name="replay" label="Replay" placeholder="rpl_…" />

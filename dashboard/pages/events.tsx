@@ -92,7 +92,7 @@ const EventFilters = ({ filters }: { readonly filters: Filters }) => {
         name="type"
         label="Type"
         placeholder="lead.created"
-        suggestions={types.data?.records.map(({ type }) => type) ?? []}
+        known={types.data?.records.map(({ type }) => type)}
       />
       <ChoiceFilter filters={filters} name="status" label="Status" choices={statuses} />
       {me.resource === undefined && (
@@ -100,7 +100,7 @@ const EventFilters = ({ filters }: { readonly filters: Filters }) => {
           filters={filters}
           name="resource"
           label="Resource"
-          suggestions={resources.data?.records.map(({ resource }) => resource) ?? []}
+          known={resources.data?.records.map(({ resource }) => resource)}
         />
       )}
       {me.resource_id === undefined && <TextFilter filters={filters} name="resource_id" label="Resource id" />}

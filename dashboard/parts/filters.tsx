@@ -52,7 +52,7 @@ interface One {
 const typingMs = 350
 
 /**
- * @param suggestions of what may be written
+ * @param known what may be meant; anything else may be too
  * @param onEnter asked for by the Enter key alone: what costs much, or is told in the audit
  */
 export const TextFilter = ({
@@ -60,14 +60,15 @@ export const TextFilter = ({
   name,
   label,
   placeholder,
-  suggestions = [],
+  known,
   onEnter = false,
 }: One & {
   readonly placeholder?: string
-  readonly suggestions?: ReadonlyArray<string>
+  readonly known?: ReadonlyArray<string> | undefined
   readonly onEnter?: boolean
 }) => {
   const id = useId()
+  const list = useId()
   const asked = filters.values[name] ?? ""
   const [text, setText] = useState(asked)
   const [shown, setShown] = useState(asked)
@@ -90,16 +91,15 @@ export const TextFilter = ({
         type="search"
         value={text}
         placeholder={placeholder}
-        list={suggestions.length === 0 ? undefined : `${id}-suggestions`}
-        enterKeyHint="search"
+        list={known === undefined ? undefined : list}
         onChange={(event) => setText(event.target.value)}
         onKeyDown={(event) => {
           if (event.key === "Enter") filters.set(name, text.trim())
         }}
       />
-      {suggestions.length > 0 && (
-        <datalist id={`${id}-suggestions`}>
-          {suggestions.map((one) => (
+      {known !== undefined && (
+        <datalist id={list}>
+          {known.map((one) => (
             <option key={one}>{one}</option>
           ))}
         </datalist>

@@ -57,6 +57,14 @@ const ConnectionRecord = Schema.Struct({
       }),
     ).annotate({ description: "Of a connection that uses OAuth, shown alone: `null` before anybody authorized it." }),
   ),
+  secrets: Schema.optionalKey(
+    Schema.Array(
+      Schema.Struct({
+        name: Schema.String,
+        set: Schema.Boolean.annotate({ description: "Whether the vault or the environment has it." }),
+      }),
+    ).annotate({ description: "Those that its settings refer to, of a connection shown alone, for `admin` alone." }),
+  ),
 }).annotate({ identifier: "Connection" })
 
 const PauseInput = Schema.Struct({

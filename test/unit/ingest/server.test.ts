@@ -103,6 +103,8 @@ describe("the HTTP server", () => {
         "/api/v1/workspaces/{workspace}/connections/{connection}/authorize",
         "/api/v1/workspaces/{workspace}/connections/{connection}/test",
         "/api/v1/workspaces/{workspace}/connections/{connection}/lists/{list}",
+        "/api/v1/workspaces/{workspace}/explain",
+        "/api/v1/workspaces/{workspace}/backtests",
         "/api/v1/workspaces/{workspace}/replays",
         "/api/v1/workspaces/{workspace}/replays/{replay}",
         "/api/v1/workspaces/{workspace}/replays/{replay}/stop",
