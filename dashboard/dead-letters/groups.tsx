@@ -102,7 +102,11 @@ const choiceColumn = (chosen: ReadonlySet<string>, setChosen: (keys: ReadonlySet
 const columnsOf = (workspace: string, list: (reason: Reason) => void): ReadonlyArray<Column<Reason>> => [
   {
     label: "Connection",
-    show: ({ connection }) => <Link href={workspacePath(workspace, "connections", connection)}>{connection}</Link>,
+    show: ({ connection }) => (
+      <div className="short">
+        <Link href={workspacePath(workspace, "connections", connection)}>{connection}</Link>
+      </div>
+    ),
   },
   { label: "Reason", show: (reason) => <Why reason={reason} /> },
   { label: "Count", number: true, show: (reason) => count(reason.count) },
@@ -111,7 +115,7 @@ const columnsOf = (workspace: string, list: (reason: Reason) => void): ReadonlyA
   {
     label: "Deliveries",
     show: (reason) => (
-      <span className="row">
+      <span className="row nowrap">
         <Button size="small" onClick={() => list(reason)}>
           List
         </Button>

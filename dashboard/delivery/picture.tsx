@@ -8,10 +8,12 @@ import { toneOf } from "../parts/status.tsx"
 import { pathOf, states, transitions, type DeliveryWhole, type State, type Transition } from "./life.ts"
 
 /** Sizes in the picture's own units: pixels, where there is room. */
-const box = { width: 106, height: 46 }
-const label = { character: 6.2, height: 16 }
+const box = { width: 94, height: 44 }
+const label = { character: 6.4, line: 13 }
 
-const nameOf = ({ event, guard }: Transition): string => (guard === undefined ? event : `${event} · ${guard}`)
+/** Of a transition, a line each. */
+const linesOf = ({ event, guard }: Transition): ReadonlyArray<string> =>
+  guard === undefined ? [event] : [event, guard]
 const keyOf = ({ from, to }: { readonly from: State; readonly to: State }): string => `${from} ${to}`
 
 /** Where everything is, from left to right or from top to bottom. */
@@ -21,11 +23,18 @@ const laidOut = (direction: "LR" | "TB") => {
     { width: number; height: number; x: number; y: number },
     { width: number; height: number; labelpos: "c"; x: number; y: number; points: Array<Point> }
   >()
-  graph.setGraph({ rankdir: direction, nodesep: 26, edgesep: 14, ranksep: direction === "LR" ? 26 : 20 })
+  graph.setGraph({
+    rankdir: direction,
+    nodesep: direction === "LR" ? 22 : 12,
+    edgesep: 6,
+    ranksep: direction === "LR" ? 26 : 18,
+  })
   for (const state of states) graph.setNode(state, { ...box, x: 0, y: 0 })
   for (const one of transitions) {
-    const width = nameOf(one).length * label.character + 10
-    graph.setEdge(one.from, one.to, { width, height: label.height, labelpos: "c", x: 0, y: 0, points: [] })
+    const lines = linesOf(one)
+    const width = Math.max(...lines.map(({ length }) => length)) * label.character + 6
+    const height = lines.length * label.line + 4
+    graph.setEdge(one.from, one.to, { width, height, labelpos: "c", x: 0, y: 0, points: [] })
   }
   layout(graph)
   const { width = 0, height = 0 } = graph.graph()
@@ -110,10 +119,12 @@ export const Picture = ({ delivery }: { readonly delivery: DeliveryWhole }) => {
           return (
             <g key={keyOf(edge)} className={`machine-edge ${kind}`}>
               <path d={curve(edge.points)} markerEnd={`url(#${id}-${kind})`} />
-              <text x={edge.x} y={edge.y + 4}>
-                {nameOf(edge)}
-                {times !== undefined && times > 1 && ` ×${times}`}
-              </text>
+              {linesOf(edge).map((line, i, lines) => (
+                <text key={line} x={edge.x} y={edge.y + 4 + (i - (lines.length - 1) / 2) * label.line}>
+                  {line}
+                  {i === 0 && times !== undefined && times > 1 && ` ×${times}`}
+                </text>
+              ))}
             </g>
           )
         })}
@@ -160,7 +171,7 @@ const Path = ({ path }: { readonly path: ReadonlyArray<State> }) => {
         <span className="dim">From here: </span>
         {onward.length === 0
           ? "nothing leads on, it is over"
-          : onward.map((one) => `${nameOf(one)} → ${one.to}`).join(", ")}
+          : onward.map((one) => `${linesOf(one).join(", ")} → ${one.to}`).join("; ")}
       </p>
     </>
   )

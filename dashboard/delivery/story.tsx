@@ -65,7 +65,7 @@ const whatOf = (delivery: DeliveryWhole): ReactNode => {
           {last === undefined ? null : (
             <>
               {" "}
-              at {attempts.length === 1 ? "the first attempt" : `attempt ${attempts.length}`}, <Time at={last.at} />
+              at {attempts.length === 1 ? "the first attempt" : `attempt ${attempts.length}`} at <Time at={last.at} />
             </>
           )}
           .
@@ -77,10 +77,10 @@ const whatOf = (delivery: DeliveryWhole): ReactNode => {
           <strong>Given up</strong> after {last?.attempt === 1 ? "one attempt" : `${last?.attempt ?? 0} attempts`}
           {last === undefined ? null : (
             <>
-              , <Time at={last.at} />
+              {" "}
+              at <Time at={last.at} />. {why}
             </>
           )}
-          : {why}
         </>
       )
     case "retrying":

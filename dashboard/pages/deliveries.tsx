@@ -70,6 +70,7 @@ export const DeliveriesPage = () => {
             deliveryColumn.attempts,
             deliveryColumn.last,
             deliveryColumn.created,
+            deliveryColumn.open,
           ]}
           empty={
             Object.keys(filters.values).length > 0 ? (

@@ -77,14 +77,12 @@ export const DeliveryPage = () => {
         {(delivery) => (
           <>
             <Story delivery={delivery} />
-            <div className="grid-2">
-              <Card title="What it is">
-                <About delivery={delivery} />
-              </Card>
-              <Card title="Where it is in its life">
-                <Picture delivery={delivery} />
-              </Card>
-            </div>
+            <Card title="What it is">
+              <About delivery={delivery} />
+            </Card>
+            <Card title="Where it is in its life">
+              <Picture delivery={delivery} />
+            </Card>
             <Card title="What happened">
               <Timeline delivery={delivery} />
             </Card>

@@ -45,7 +45,7 @@ export const EventPage = () => {
                 Audit
               </ButtonLink>
             )}
-            <Acts />
+            <Acts of={now.data?.records[0]?.counts ?? whole.data.counts} />
           </>
         )
       }
@@ -64,7 +64,9 @@ export const EventPage = () => {
   )
 }
 
-const Acts = () => {
+/** What can be done depends on how its deliveries are now. */
+const Acts = ({ of: counts }: { readonly of: EventWhole["counts"] }) => {
+  const some = (...statuses: ReadonlyArray<string>) => statuses.some((status) => (counts[status] ?? 0) > 0)
   const workspace = useWorkspace()
   const { event } = useParams<{ readonly event: string }>()
   const params = { workspace, event }
@@ -82,23 +84,28 @@ const Acts = () => {
   }
   return (
     <>
-      <Button
-        disabled={retry.isPending}
-        onClick={() => retry.mutate({ params }, { onSuccess: told, onError: tell.failed })}
-      >
-        {retry.isPending ? "Retrying…" : "Retry"}
-      </Button>
-      <ConfirmButton
-        label="Cancel deliveries"
-        title="Cancel what is not over?"
-        kind="danger"
-        act={() => cancel.mutateAsync({ params }).then(told, tell.failed)}
-      >
-        <p>
-          Deliveries of this event that wait are not sent. What is under way ends as it does, and nothing is sent after
-          that.
-        </p>
-      </ConfirmButton>
+      {some("failed", "retrying") && (
+        <Button
+          kind="primary"
+          disabled={retry.isPending}
+          onClick={() => retry.mutate({ params }, { onSuccess: told, onError: tell.failed })}
+        >
+          {retry.isPending ? "Retrying…" : "Retry deliveries"}
+        </Button>
+      )}
+      {some("pending", "processing", "retrying") && (
+        <ConfirmButton
+          label="Cancel deliveries"
+          title="Cancel what is not over?"
+          kind="danger"
+          act={() => cancel.mutateAsync({ params }).then(told, tell.failed)}
+        >
+          <p>
+            Deliveries of this event that wait are not sent. What is under way ends as it does, and nothing is sent
+            after that.
+          </p>
+        </ConfirmButton>
+      )}
     </>
   )
 }
@@ -166,6 +173,7 @@ const Deliveries = () => {
           deliveryColumn.last,
           deliveryColumn.next,
           deliveryColumn.created,
+          deliveryColumn.open,
         ]}
         empty={
           <Empty title="No rule wanted it">

@@ -22,7 +22,11 @@ const columns: ReadonlyArray<Column<EventRecord>> = [
   { label: "Status", show: ({ status }) => <Status is={status} /> },
   {
     label: "Event",
-    show: ({ type, id, workspace }) => <Link href={workspacePath(workspace, "events", id)}>{type}</Link>,
+    show: ({ type, id, workspace }) => (
+      <div className="short">
+        <Link href={workspacePath(workspace, "events", id)}>{type}</Link>
+      </div>
+    ),
   },
   {
     label: "About",

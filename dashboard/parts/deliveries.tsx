@@ -26,34 +26,43 @@ const LastAttempt = ({ of: { last_attempt: last } }: { readonly of: DeliveryReco
 export const deliveryColumn = {
   status: {
     label: "Status",
-    show: ({ status, workspace, id }: DeliveryRecord) => (
-      <Link href={workspacePath(workspace, "deliveries", id)} aria-label={`${status}: delivery ${id}`}>
-        <Status is={status} />
-      </Link>
-    ),
+    show: ({ status }: DeliveryRecord) => <Status is={status} />,
   },
-  /** Where all are in the same status. */
   open: {
     label: "Delivery",
-    show: ({ workspace, id }: DeliveryRecord) => <Link href={workspacePath(workspace, "deliveries", id)}>Look</Link>,
+    show: ({ workspace, id, type, connection }: DeliveryRecord) => (
+      <Link
+        href={workspacePath(workspace, "deliveries", id)}
+        aria-label={`Look at the delivery of ${type} to ${connection}`}
+      >
+        Look
+      </Link>
+    ),
   },
   event: {
     label: "Event",
     show: ({ type, event, workspace, replay }: DeliveryRecord) => (
-      <>
+      <div className="short">
         <Link href={workspacePath(workspace, "events", event)}>{type}</Link>
         {replay !== undefined && <span className="tag by-replay">replay</span>}
-      </>
+      </div>
     ),
   },
   rule: {
     label: "Rule",
-    show: ({ rule, action }: DeliveryRecord) => (action === 0 ? rule : `${rule}, action ${action + 1}`),
+    show: ({ rule, action }: DeliveryRecord) => (
+      <>
+        <div className="short">{rule}</div>
+        {action > 0 && <div className="dim">action {action + 1}</div>}
+      </>
+    ),
   },
   connection: {
     label: "Connection",
     show: ({ connection, workspace }: DeliveryRecord) => (
-      <Link href={workspacePath(workspace, "connections", connection)}>{connection}</Link>
+      <div className="short">
+        <Link href={workspacePath(workspace, "connections", connection)}>{connection}</Link>
+      </div>
     ),
   },
   attempts: { label: "Attempts", number: true, show: ({ attempt_count }: DeliveryRecord) => attempt_count },
