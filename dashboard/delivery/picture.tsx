@@ -32,7 +32,8 @@ const laidOut = (direction: "LR" | "TB") => {
   for (const state of states) graph.setNode(state, { ...box, x: 0, y: 0 })
   for (const one of transitions) {
     const lines = linesOf(one)
-    const width = Math.max(...lines.map(({ length }) => length)) * label.character + 6
+    // With room for how many times it was taken.
+    const width = Math.max(one.event.length + 3, ...lines.map(({ length }) => length)) * label.character + 4
     const height = lines.length * label.line + 4
     graph.setEdge(one.from, one.to, { width, height, labelpos: "c", x: 0, y: 0, points: [] })
   }

@@ -46,6 +46,13 @@ export const Story = ({ delivery }: { readonly delivery: DeliveryWhole }) => {
       <div className="stack">
         <p className="story-what">{whatOf(delivery)}</p>
         {waits && connection.data !== undefined && <Held by={connection.data} />}
+        {delivery.status === "retrying" && (
+          <p>
+            The next attempt follows by itself
+            {delivery.next_attempt_at === undefined ? "" : " "}
+            {delivery.next_attempt_at !== undefined && <Until at={delivery.next_attempt_at} />}.
+          </p>
+        )}
         <WhoActs delivery={delivery} />
       </div>
     </div>
@@ -86,14 +93,7 @@ const whatOf = (delivery: DeliveryWhole): ReactNode => {
     case "retrying":
       return (
         <>
-          <strong>Attempt {last?.attempt ?? 1} failed:</strong> {why}.{" "}
-          {delivery.next_attempt_at === undefined ? (
-            "The next follows by itself."
-          ) : (
-            <>
-              The next follows by itself <Until at={delivery.next_attempt_at} />.
-            </>
-          )}
+          <strong>Attempt {last?.attempt ?? 1} failed.</strong> {why}
         </>
       )
     case "pending":
