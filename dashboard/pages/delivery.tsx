@@ -113,7 +113,18 @@ const About = ({ delivery }: { readonly delivery: DeliveryWhole }) => {
   )
 }
 
-const Acts = ({ delivery: { workspace, id, status } }: { readonly delivery: DeliveryWhole }) => {
+/** How long before its deliveries an event was stored at the most, in milliseconds: of more than that its routing was behind. */
+const routedWithinMs = 60_000
+
+/** A new replay of such events of its time, by its rule, over its connection. */
+const replayOf = ({ workspace, type, rule, connection, created_at }: DeliveryWhole): string => {
+  const at = Date.parse(created_at)
+  const [from, to] = [at - routedWithinMs, at + 1].map((ms) => new Date(ms).toISOString()) as [string, string]
+  return `${workspacePath(workspace, "replays", "new")}?${new URLSearchParams({ type, rule, connection, from, to })}`
+}
+
+const Acts = ({ delivery }: { readonly delivery: DeliveryWhole }) => {
+  const { workspace, id, status } = delivery
   const params = { workspace, delivery: id }
   const tell = useTell()
   const retry = useAct("POST /api/v1/workspaces/:workspace/deliveries/:delivery/retry")
@@ -121,7 +132,7 @@ const Acts = ({ delivery: { workspace, id, status } }: { readonly delivery: Deli
   const told = ({ message }: { readonly message: string }) => tell.done(`Of this delivery: ${message}.`)
   if (!useMay("operate")) return null
   const over = status === "completed" || status === "canceled"
-  if (over) return <ButtonLink to={`${workspacePath(workspace, "replays", "new")}`}>Replay…</ButtonLink>
+  if (over) return <ButtonLink to={replayOf(delivery)}>Replay…</ButtonLink>
   return (
     <>
       {(status === "failed" || status === "retrying") && (

@@ -23,6 +23,7 @@ export const EventPage = () => {
   const { event } = useParams<{ readonly event: string }>()
   const params = { workspace, event }
   const me = useMe()
+  const mayOperate = useMay("operate")
   // Each time that a payload is answered, the audit is told. How the event is now is asked for without it.
   const whole = useCall("GET /api/v1/workspaces/:workspace/events/:event", { params }, { once: true })
   const now = useCall(
@@ -45,6 +46,7 @@ export const EventPage = () => {
                 Audit
               </ButtonLink>
             )}
+            {mayOperate && <ButtonLink to={replayOf(whole.data)}>Replay…</ButtonLink>}
             <Acts of={now.data?.records[0]?.counts ?? whole.data.counts} />
           </>
         )
@@ -62,6 +64,12 @@ export const EventPage = () => {
       </Answered>
     </Page>
   )
+}
+
+/** A new replay of it: of what the log stored in that millisecond. */
+const replayOf = ({ workspace, type, created_at: from }: EventWhole): string => {
+  const to = new Date(Date.parse(from) + 1).toISOString()
+  return `${workspacePath(workspace, "replays", "new")}?${new URLSearchParams({ type, from, to })}`
 }
 
 /** What can be done depends on how its deliveries are now. */
