@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Result from "effect/Result"
+import { allows } from "../accounts/keys.ts"
 import { limits } from "../config/defaults.ts"
 import type { ConnectionPlan } from "../config/plan.ts"
 import { History } from "../history/history.ts"
@@ -14,6 +15,7 @@ import { ConnectionStates, ConnectionSwitch } from "../log/connections.ts"
 import { shownState, switched, type ConnectionRef, type ConnectionState } from "../model/connection-state.ts"
 import { knownAuthorization, refOf, shownAuthorization } from "../secrets/authorization.ts"
 import { oauthOf } from "../secrets/oauth.ts"
+import { SettingsResolver } from "../secrets/settings-resolver.ts"
 import { Vault } from "../secrets/vault.ts"
 import { answered } from "./answer.ts"
 import { actorOf } from "./authenticate.ts"
@@ -32,6 +34,7 @@ export const makeConnections = Effect.gen(function* () {
   const { asked, findConnection } = yield* makeFinder
   const states = yield* ConnectionStates
   const vault = yield* Vault
+  const resolver = yield* SettingsResolver
   const lever = yield* ConnectionSwitch
   const history = yield* History
   const clock = yield* Clock.Clock
@@ -69,10 +72,12 @@ export const makeConnections = Effect.gen(function* () {
   const show = (request: HttpServerRequest, place: ConnectionRef) =>
     answered(
       Effect.gen(function* () {
-        const { plan } = yield* Effect.fromResult(findConnection(request, "read", place))
+        const { plan, identity } = yield* Effect.fromResult(findConnection(request, "read", place))
         yield* Effect.fromResult(readQuery(request.url, noQuery))
         const [how] = yield* contacts(place.workspace, [plan])
-        return HttpServerResponse.jsonUnsafe({ ...recordOf(plan, states.get(place), how), ...authorizationOf(plan) })
+        const secrets = allows(identity, "admin", plan.workspace) ? { secrets: resolver.secrets(plan) } : {}
+        const whole = { ...recordOf(plan, states.get(place), how), ...authorizationOf(plan), ...secrets }
+        return HttpServerResponse.jsonUnsafe(whole)
       }),
     )
 

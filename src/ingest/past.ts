@@ -11,13 +11,20 @@ import { History } from "../history/history.ts"
 import { Audit } from "../log/audit.ts"
 import { logTime } from "../log/log-time.ts"
 import { outcomeKinds } from "../model/outcome.ts"
-import { answered } from "./answer.ts"
+import { answered, asOf } from "./answer.ts"
 import { actorOf } from "./authenticate.ts"
 import { makeFinder } from "./find-connection.ts"
 import { listResponse, positionCursor, positionPage } from "./pages.ts"
 import { inputProblem, problem, type Problem } from "./problem.ts"
 import { noQuery, oneOfReader, type QueryOf, statusReader, textReader, timeReader } from "./query.ts"
-import { deliveryRecord, eventRecord, payloadRecord, type PayloadMissing, wholeDeliveryRecord } from "./records.ts"
+import {
+  deadGroupRecord,
+  deliveryRecord,
+  eventRecord,
+  payloadRecord,
+  type PayloadMissing,
+  wholeDeliveryRecord,
+} from "./records.ts"
 
 interface Place {
   readonly workspace: string
@@ -64,19 +71,13 @@ export const makePast = Effect.gen(function* () {
       ...(detail === undefined ? {} : { detail }),
     })
 
-  /** Up to when the history is told, so that nobody takes what is yet to come for what never was. `null`: the log cannot say now. */
-  const asOf = history.progress.pipe(
-    Effect.map(({ upTo }) => ({ as_of: new Date(upTo).toISOString() })),
-    Effect.orElseSucceed(() => ({ as_of: null })),
-  )
-
   const events = (request: HttpServerRequest, place: Place) =>
     answered(
       Effect.gen(function* () {
         const { identity, query } = yield* asked(request, place, eventReaders)
         const { text, status, cursor, limit = limits.pageRecordsDefault, ...rest } = query
         const filter = { ...place, ...rest, statuses: status, after: cursor, limit }
-        const about = yield* asOf
+        const about = yield* asOf(history)
         let page
         if (text === undefined) page = yield* history.events(filter)
         else {
@@ -114,7 +115,7 @@ export const makePast = Effect.gen(function* () {
     { status, cursor, limit = limits.pageRecordsDefault, ...rest }: QueryOf<typeof deliveryReaders>,
   ) =>
     Effect.gen(function* () {
-      const about = yield* asOf
+      const about = yield* asOf(history)
       const filter = { ...place, ...rest, statuses: status, after: cursor, limit }
       const { records, next } = yield* history.deliveries(filter)
       return listResponse(limit, next && positionCursor("deliveries", next), records.map(deliveryRecord), about)
@@ -128,6 +129,21 @@ export const makePast = Effect.gen(function* () {
       Effect.flatMap(asked(request, place, deadReaders), ({ query }) =>
         listed(place, { ...query, status: ["failed"] }),
       ),
+    )
+
+  const deadGroups = (request: HttpServerRequest, place: Place) =>
+    answered(
+      Effect.gen(function* () {
+        const { query } = yield* asked(request, place, { connection: textReader, ...period })
+        const about = yield* asOf(history)
+        const { groups, complete } = yield* history.deadGroups({ ...place, ...query })
+        return HttpServerResponse.jsonUnsafe({
+          count: groups.length,
+          records: groups.map(deadGroupRecord),
+          complete,
+          ...about,
+        })
+      }),
     )
 
   const delivery = (request: HttpServerRequest, { delivery: id, ...place }: Place & { readonly delivery: string }) =>
@@ -147,7 +163,7 @@ export const makePast = Effect.gen(function* () {
       }),
     )
 
-  return { events, event, deliveries, delivery, deadLetters }
+  return { events, event, deliveries, delivery, deadLetters, deadGroups }
 })
 
 const notThere = (what: "event" | "delivery"): Problem =>

@@ -24,6 +24,9 @@ export interface ConnectionState {
   readonly quiet?: boolean
 }
 
+/** Why a connection is paused whose secrets are not all there. */
+export const secretMissing = "secret_missing"
+
 /** The runtime's own event types: `meshes.connection.<change>`. */
 export const connectionChanges = ["opened", "closed", "paused", "resumed"] as const
 export type ConnectionChange = (typeof connectionChanges)[number]
