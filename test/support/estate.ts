@@ -1,5 +1,5 @@
 /**
- * Two customers whose integrations have something to tell: destinations that are well, one that was down yesterday, one that is down now, one
+ * Customers whose integrations have something to tell: destinations that are well, one that was down yesterday, one that is down now, one
  * that refuses some, one that is paused, and a plan whose events are nearly used up. For the tests of the dashboard and its pictures.
  */
 import { generateSecretKey } from "../../src/secrets/keyring.ts"
@@ -41,7 +41,7 @@ const globex = {
   rules: { orders: { on: "order.*", actions: [{ connection: "warehouse" }] } },
 }
 export default defineConfig({
-  plans: { starter: { eventsPerMonth: 400, connections: 10, rulesPerWorkspace: 10, members: 3, workspaces: 3 } },
+  plans: { starter: { eventsPerMonth: 720, connections: 10, rulesPerWorkspace: 10, members: 3, workspaces: 3 } },
   accounts: { acme: { plan: "starter", members: [{ email: "${member}", role: "admin" }] }, globex: {} },
   keys: {
     acme: { key: secret("ACME_KEY"), scopes: ["read", "payload:read", "operate"], workspaces: ["acme"] },

@@ -1,6 +1,5 @@
 /**
- * A day that the estate's customers remember: what was delivered from the beginning of yesterday until now, and an hour of yesterday's noon
- * in which the ERP was down. Put into the log as the runtime would have left it there, dead letters too.
+ * Yesterday in UTC, as the estate's customers remember it: what was delivered all day long, and an hour from noon on in which the ERP was down. Put into the log as the runtime would have left it there, dead letters too.
  */
 import { jetstream } from "@nats-io/jetstream"
 import { connect } from "@nats-io/transport-node"
@@ -49,13 +48,12 @@ export interface Yesterday {
 /** @param every milliseconds between two events of each kind */
 export const writeYesterday = async (url: string, every = 10 * minute): Promise<Yesterday> => {
   const random = makeRandom(1)
-  const now = Date.now()
-  const begin = now - (now % day) - day
+  const begin = Date.now() - (Date.now() % day) - day
   const [downFrom, downUntil] = [begin + 12 * 60 * minute, begin + 13 * 60 * minute]
   const records: Array<HistoryRecord> = []
   const letters: Array<{ readonly letter: Delivery; readonly envelope: object }> = []
   let seq = firstSeq
-  for (let at = begin, n = 0; at < now - minute; at += every, n++) {
+  for (let at = begin, n = 0; at < begin + day; at += every, n++) {
     for (const { type, rule, connection, payload } of flows) {
       seq++
       const [event, workspace] = [makeEventId(at), "acme"]
@@ -79,7 +77,12 @@ export const writeYesterday = async (url: string, every = 10 * minute): Promise<
           duration_ms: 20 + Math.floor(random() * 200),
           state: good ? "delivered" : attempt === attempts ? "dead" : "retrying",
           ...(good || attempt === attempts ? {} : { next: ended + 20_000 }),
-          request: { method: "POST", url: `https://${connection}.example/in`, bytes: 196, body: JSON.stringify(payload(n)) },
+          request: {
+            method: "POST",
+            url: `https://${connection}.example/in`,
+            bytes: 196,
+            body: JSON.stringify(payload(n)),
+          },
           response: good ? '{"ok":true}' : `{"error":"unavailable","message":"${reason}"}`,
           revision: "rev1",
         }
