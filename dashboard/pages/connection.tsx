@@ -15,6 +15,7 @@ import { useMe } from "../session.tsx"
 import { ConnectionActs } from "./connection-acts.tsx"
 import { AuthorizationCard } from "./connection-authorization.tsx"
 import { SecretsCard } from "./connection-secrets.tsx"
+import { Rules } from "./rules.tsx"
 
 export type Connection = CallOutput<"GET /api/v1/workspaces/:workspace/connections/:connection">
 
@@ -42,6 +43,7 @@ export const ConnectionPage = () => {
               <SecretsCard workspace={workspace} secrets={data.secrets} />
             )}
             {resource === undefined && <Activity key={`${workspace} ${id}`} workspace={workspace} connection={id} />}
+            <Rules workspace={workspace} connection={id} counted={resource === undefined} />
             <Connector of={data.connector} />
           </>
         )}
