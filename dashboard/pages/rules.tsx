@@ -137,9 +137,13 @@ const RulePicture = ({
       </header>
       <div className="flow">
         <Step label="When">
-          {rule.on.map((pattern) => (
-            <Pattern key={pattern} workspace={workspace} pattern={pattern} types={types} />
-          ))}
+          <ul>
+            {rule.on.map((pattern) => (
+              <li key={pattern}>
+                <Pattern workspace={workspace} pattern={pattern} types={types} />
+              </li>
+            ))}
+          </ul>
         </Step>
         <Arrow />
         <Step label="If">
@@ -246,6 +250,9 @@ const Branch = ({
   readonly deliveries: string
 }) => (
   <li className="flow-branch">
+    <svg className="flow-arrow flow-into" viewBox="0 0 18 12" aria-hidden="true">
+      <path d="M0 6h15M10 1.5 15.5 6 10 10.5" />
+    </svg>
     <Step label="Then">
       <code>{action.action}</code>
     </Step>

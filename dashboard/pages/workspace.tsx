@@ -44,7 +44,7 @@ interface Of {
 const About = ({ workspace }: Of) => {
   const about = useCall("GET /api/v1/workspaces/:workspace", { params: { workspace } }, { every: live })
   return (
-    <Card title="Workspace">
+    <Card title="Summary">
       <Answered answer={about}>
         {({ account, tags, revision, circuits }) => (
           <Facts
@@ -101,8 +101,10 @@ const EventTypes = ({ workspace }: Of) => (
         },
         {
           label: "Payload",
-          show: ({ declared, checked }) =>
-            checked ? (
+          show: ({ type, declared, checked }) =>
+            type.startsWith("meshes.") ? (
+              <span className="dim">the runtime's own</span>
+            ) : checked ? (
               <Pill tone="good">checked</Pill>
             ) : (
               <span className="dim">{declared ? "any" : "not declared"}</span>
