@@ -38,6 +38,7 @@ import { makeActs, type Operator } from "./acts.ts"
 import { makeAliases } from "./aliases.ts"
 import { Api } from "./api.ts"
 import { makeAudits } from "./audits.ts"
+import { boundsLayer } from "./bounds.ts"
 import { makeChecks, type Checks } from "./checks.ts"
 import { makeConnections } from "./connections.ts"
 import { preflight } from "./cors.ts"
@@ -325,6 +326,7 @@ const routes = Layer.mergeAll(
   HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(
     Layer.provide([events, workspaces, past, aliases, connections, oauth, secrets, integrations, replays, acts]),
     Layer.provide([operations, keys, audit, usage, health]),
+    Layer.provide(boundsLayer),
   ),
   HttpRouter.use((router) => {
     let page: string | undefined

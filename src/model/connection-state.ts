@@ -24,6 +24,9 @@ export interface ConnectionState {
   readonly quiet?: boolean
 }
 
+/** Who changes circuits when nobody did. */
+export const runtime = "runtime"
+
 /** The runtime's own event types: `meshes.connection.<change>`. */
 export const connectionChanges = ["opened", "closed", "paused", "resumed"] as const
 export type ConnectionChange = (typeof connectionChanges)[number]
