@@ -19,9 +19,12 @@ import { credentialsLayer } from "./deliver/credentials.ts"
 import { delivererLayer, Printer } from "./deliver/deliverer.ts"
 import { Exchanges, type Attempt } from "./deliver/exchange.ts"
 import { makeHttpSender } from "./deliver/http.ts"
+import { explainBounded } from "./explain/bounded.ts"
 import { History } from "./history/history.ts"
 import { Operator } from "./ingest/acts.ts"
+import { Backtester } from "./ingest/backtests.ts"
 import { Checks } from "./ingest/checks.ts"
+import { Explainer } from "./ingest/explain.ts"
 import { Catalog } from "./ingest/integrations.ts"
 import { Replayer } from "./ingest/replays.ts"
 import { IngestAddress, ingestLayer } from "./ingest/server.ts"
@@ -53,6 +56,7 @@ import { Health } from "./observe/health.ts"
 import { instruct, instructEvent } from "./operate/deliveries.ts"
 import { operationLayer, previewOperation } from "./operate/engine.ts"
 import { checkOperation } from "./operate/request.ts"
+import { askBacktest } from "./replay/backtest-bounded.ts"
 import { replayLayer } from "./replay/engine.ts"
 import { previewReplay } from "./replay/preview.ts"
 import { checkReplay } from "./replay/request.ts"
@@ -103,7 +107,16 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
         ingestLayer(settings),
         telling,
       ).pipe(
-        Layer.provideMerge(Layer.mergeAll(checksLayer, catalogLayer, replayerLayer(options.env), operatorLayer)),
+        Layer.provideMerge(
+          Layer.mergeAll(
+            checksLayer,
+            catalogLayer,
+            replayerLayer(options.env),
+            backtesterLayer,
+            explainerLayer,
+            operatorLayer,
+          ),
+        ),
         Layer.provideMerge(Exchanges.layer),
         Layer.provideMerge(credentialsLayer),
         Layer.provideMerge(oauthLayer),
@@ -213,6 +226,37 @@ const replayerLayer = (env: NodeJS.ProcessEnv) =>
       })
     }),
   )
+
+/** What is tried is decided and shown in the same way. */
+const explainerLayer = Layer.effect(
+  Explainer,
+  Effect.gen(function* () {
+    const current = yield* CurrentPlan
+    const turns = yield* Semaphore.make(limits.explainsRunning)
+    return Explainer.of({
+      explain: (given, workspace) =>
+        Effect.promise(() => explainBounded(current.get(), workspace, given)).pipe(Semaphore.withPermit(turns)),
+    })
+  }),
+)
+
+const backtesterLayer = Layer.effect(
+  Backtester,
+  Effect.gen(function* () {
+    const past = yield* Past
+    const current = yield* CurrentPlan
+    return Backtester.of({
+      check: (value, workspace) =>
+        Effect.map(
+          Effect.promise(() => askBacktest(current.get(), workspace, value)),
+          Result.map(({ run, ...asked }) => ({
+            ...asked,
+            run: (examples, progress) => Effect.provideService(run(examples, progress), Past, past),
+          })),
+        ),
+    })
+  }),
+)
 
 /** Where deliveries are, the history knows. */
 const operatorLayer = Layer.effect(

@@ -30,14 +30,20 @@ export const Code = ({ value, label }: { readonly value: unknown; readonly label
 
 const Copy = ({ text }: { readonly text: string }) => {
   const [copied, setCopied] = useState(false)
+  // Browsers have none for pages that came over plain HTTP.
+  if (!("clipboard" in navigator)) return null
   return (
     <Button
       size="small"
       onClick={() => {
-        void navigator.clipboard.writeText(text).then(() => {
-          setCopied(true)
-          setTimeout(() => setCopied(false), 2_000)
-        })
+        void navigator.clipboard.writeText(text).then(
+          () => {
+            setCopied(true)
+            setTimeout(() => setCopied(false), 2_000)
+          },
+          // A frame may not be allowed to.
+          () => {},
+        )
       }}
     >
       {copied ? "Copied" : "Copy"}

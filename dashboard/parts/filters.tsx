@@ -51,8 +51,16 @@ interface One {
 /** How long after the last key a text is looked for, in milliseconds. */
 const typingMs = 350
 
-export const TextFilter = ({ filters, name, label, placeholder }: One & { readonly placeholder?: string }) => {
+/** @param known what may be meant; anything else may be too */
+export const TextFilter = ({
+  filters,
+  name,
+  label,
+  placeholder,
+  known,
+}: One & { readonly placeholder?: string; readonly known?: ReadonlyArray<string> }) => {
   const id = useId()
+  const list = useId()
   const asked = filters.values[name] ?? ""
   const [text, setText] = useState(asked)
   const [shown, setShown] = useState(asked)
@@ -75,11 +83,19 @@ export const TextFilter = ({ filters, name, label, placeholder }: One & { readon
         type="search"
         value={text}
         placeholder={placeholder}
+        list={known === undefined ? undefined : list}
         onChange={(event) => setText(event.target.value)}
         onKeyDown={(event) => {
           if (event.key === "Enter") filters.set(name, text.trim())
         }}
       />
+      {known !== undefined && (
+        <datalist id={list}>
+          {known.map((one) => (
+            <option key={one}>{one}</option>
+          ))}
+        </datalist>
+      )}
     </div>
   )
 }

@@ -18,7 +18,7 @@ import type { ConnectorDefinition } from "../model/connector.ts"
 import { checkAccounts, checkPlanLimits, checkPlans } from "./check-accounts.ts"
 import { checkConnection, connectorOf } from "./check-connection.ts"
 import { checkTerms, configTermNames, termFields } from "./check-key.ts"
-import { checkRule } from "./check-rule.ts"
+import { checkRule, type RuleSurroundings } from "./check-rule.ts"
 import { Checker, type Path } from "./check-shape.ts"
 import { limits } from "./defaults.ts"
 import type { Config } from "./define.ts"
@@ -152,7 +152,7 @@ const checkWorkspace = (
   if (declaredRules.length > limits.rulesPerWorkspace) {
     check.note([...path, "rules"], `${declaredRules.length} rules, at most ${limits.rulesPerWorkspace} are allowed`)
   }
-  const surroundings = { types: fieldsOf(types), connections, broken, compiler: around.compiler }
+  const surroundings = { ...surroundingsOf({ eventTypes: types, connections }, around.compiler), broken }
   for (const [name, rule] of declaredRules) {
     const plan = checkRule(check, name, rule, [...path, "rules", name], surroundings)
     if (plan !== undefined) rules.push(plan)
@@ -160,6 +160,12 @@ const checkWorkspace = (
   if (check.issues.length > before) return undefined
   return { id, ...(account === undefined ? {} : { account }), tags: texts, eventTypes: types, connections, rules }
 }
+
+/** What the rules of a workspace may refer to; for others than it has too. */
+export const surroundingsOf = (
+  { eventTypes, connections }: Pick<WorkspacePlan, "eventTypes" | "connections">,
+  compiler: Compiler,
+): RuleSurroundings => ({ types: fieldsOf(eventTypes), connections, broken: new Map(), compiler })
 
 const fields = new WeakMap<Types, ReadonlyMap<EventType, JsonSchema | undefined>>()
 

@@ -20,3 +20,9 @@ export const parseDuration = (text: unknown): number | undefined => {
   const match = typeof text === "string" ? pattern.exec(text) : null
   return match === null ? undefined : Math.round(Number(match[1]) * unitsMs[match[2]!]!)
 }
+
+/** A whole number of milliseconds as a config writes it: in the largest unit of which it is a whole number. */
+export const durationText = (ms: number): string => {
+  const [unit, size] = Object.entries(unitsMs).findLast((one) => ms % one[1] === 0)!
+  return `${ms / size} ${unit}${ms === size ? "" : "s"}`
+}

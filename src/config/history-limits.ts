@@ -42,8 +42,20 @@ export const historyLimits = {
   /** Records of a page, when nobody says and at the most. */
   pageRecordsDefault: 50,
   pageRecords: 200,
-  /** Deliveries of a connection that are counted as its backlog, at the most. */
-  backlogCounted: 10_000,
+  /** Activity by minutes is kept for this long, by hours as long as the workspace's history. */
+  activityMinutesMs: 26 * 3600 * 1000,
+  /** A series is of so much time, and of so many steps, at the most. */
+  activityRangeMs: 400 * 24 * 3600 * 1000,
+  activitySteps: 120,
+  /** Rules by connections that are told of. */
+  activityParts: 1000,
+  /** Buckets looked up for one question, at the most: minutes or hours, times workspaces. */
+  activityLooks: 100_000,
+  /** Deliveries that were given up and groups of them that are counted, at the most. */
+  deadCounted: 500_000,
+  deadGroups: 200,
+  /** What needs somebody's attention that is told of at once. */
+  attentionShown: 50,
   /** Characters of a value in an address' query. */
   queryValueCharacters: 1000,
   /** How far behind the history may be before a command says so. */

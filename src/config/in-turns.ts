@@ -13,3 +13,21 @@ export const inTurns = async <A>(steps: Iterator<unknown, A>): Promise<A> => {
     begun = performance.now()
   }
 }
+
+/**
+ * For long work that what the process is there for should not feel: to be asked after each small part of it. Every `limits.turnMs` it
+ * rests for as long as it worked.
+ */
+export const makePace = (): (() => Promise<void> | undefined) => {
+  let begun = performance.now()
+  return () => {
+    const worked = performance.now() - begun
+    if (worked < limits.turnMs) return undefined
+    return new Promise((next) => {
+      setTimeout(() => {
+        begun = performance.now()
+        next()
+      }, worked)
+    })
+  }
+}

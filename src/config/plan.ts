@@ -25,6 +25,8 @@ export interface Expression {
 
 /** A compiled mapping: makes an action's input from an event. Gives the value or a promise of it, as `Expression` does. */
 export interface Mapping {
+  /** As the config has it: JSONata, or a structure of it and constants. */
+  readonly source: unknown
   readonly evaluate: (scope: unknown) => unknown
   readonly expressions: ReadonlyArray<Expression>
   /** Where each of the expressions stands in the mapping. */

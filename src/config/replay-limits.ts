@@ -1,5 +1,5 @@
 /**
- * Limits of replays and backtests; part of `limits`.
+ * Limits of replays, of backtests, and of explaining over HTTP; part of `limits`.
  */
 export const replayLimits = {
   /** How long what became of a replay is remembered. */
@@ -30,6 +30,17 @@ export const replayLimits = {
   previewRequestsMax: 50,
   /** Events that a backtest compares. */
   backtestEvents: 200_000,
+  /** Events that one over HTTP compares, and how long it takes, before it is cut off. */
+  backtestEventsServed: 50_000,
+  backtestServedMs: 2 * 60_000,
+  /** Examples that it tells of for each kind of difference, of all actions together. */
+  backtestExamplesServed: 500,
+  /** Those over HTTP at once in one process; one of them for each workspace. */
+  backtestsRunning: 2,
+  /** How often one says how far it has come. */
+  backtestToldEveryMs: 200,
+  /** The body of a request for one: it may hold all rules of a workspace. */
+  backtestBodyBytes: 512 * 1024,
   /** Actions that a backtest tells of for each kind of difference, the most frequent first; examples of each when nobody says. */
   backtestActions: 100,
   backtestExamples: 3,
@@ -41,6 +52,11 @@ export const replayLimits = {
   replayFollowMs: 1000,
   /** The body of a request that begins one. */
   replayBodyBytes: 64 * 1024,
+  /** An event is explained over HTTP until this much time or, as JSON, so many characters are used: the other rules are left out. */
+  explainMs: 5000,
+  explainCharacters: 4 * 1024 * 1024,
+  /** Those at once in one process; others wait. */
+  explainsRunning: 4,
   /** Patterns of event types. */
   replayTypes: 100,
 } as const

@@ -6,6 +6,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { ConnectionPlan, Plan } from "../config/plan.ts"
+import { secretMissing } from "../model/connection-state.ts"
 import type { AnyAction, Host } from "../model/connector.ts"
 import type { Delivery } from "../model/delivery.ts"
 import type { Outcome } from "../model/outcome.ts"
@@ -13,9 +14,6 @@ import { sendBatch, type Attempted } from "./batch.ts"
 import { aboutOf, connectorFault, shown, type Attempt, type Exchange } from "./exchange.ts"
 import { findTarget, prepare, requestFor, withToken, type Prepared, type Target } from "./prepare.ts"
 import { takeSteps, type Sent } from "./steps.ts"
-
-/** Why a connection is paused whose secrets are not all there. */
-export const secretMissing = "secret_missing"
 
 export interface AttemptDependencies {
   readonly plan: () => Plan

@@ -19,7 +19,13 @@ import { LaneLogs } from "../log/lane-log.ts"
 import { Leases, units } from "../log/leases.ts"
 import { shardOf } from "../log/topology.ts"
 import { Work } from "../log/work.ts"
-import { changeOf, runtime, type ConnectionRef, type ConnectionState } from "../model/connection-state.ts"
+import {
+  changeOf,
+  runtime,
+  secretMissing,
+  type ConnectionRef,
+  type ConnectionState,
+} from "../model/connection-state.ts"
 import { LogUnavailable } from "../model/errors.ts"
 import type { Delivery } from "../model/delivery.ts"
 import type { ConnectionRecord, DeliveryAttempted } from "../model/record.ts"
@@ -29,7 +35,7 @@ import { reauthorizationRequired } from "../secrets/authorization.ts"
 import { SettingsResolver } from "../secrets/settings-resolver.ts"
 import { Tokens } from "../secrets/tokens.ts"
 import { Vault } from "../secrets/vault.ts"
-import { makeAttempt, secretMissing } from "./attempt.ts"
+import { makeAttempt } from "./attempt.ts"
 import type { CircuitStateName } from "./circuit.ts"
 import { Committer } from "./commit.ts"
 import type { Change, GateSettings } from "./gate.ts"

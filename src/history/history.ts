@@ -18,6 +18,8 @@ import type { Month } from "../model/usage.ts"
 import { Health } from "../observe/health.ts"
 import { supervise } from "../observe/supervise.ts"
 import type { About } from "./about.ts"
+import type { ActivityFilter, ActivityPart, ActivityPartsFilter, ActivityView } from "./activity.ts"
+import type { DeadGroups, DeadGroupsFilter } from "./dead-groups.ts"
 import { makeDesk, type Desk } from "./desk.ts"
 import { keepUp } from "./keep-up.ts"
 import type { AttemptsFilter, ContactView, EventAttemptView, SeenFilter, SeenView } from "./overview.ts"
@@ -67,6 +69,14 @@ export class History extends Context.Service<
     readonly audit: (filter: AuditFilter) => Asked<Page<AuditRecord>>
     /** Of each of these workspaces in each month in which there was something, the latest month first. */
     readonly usage: (workspaces: ReadonlyArray<string>, month?: Month) => Asked<ReadonlyArray<UsageView>>
+    /** Steps in which something happened, in order. */
+    readonly activity: (filter: ActivityFilter) => Asked<ReadonlyArray<ActivityView>>
+    /** What each rule, connection, or rule by connection had. */
+    readonly activityParts: (filter: ActivityPartsFilter) => Asked<ReadonlyArray<ActivityPart>>
+    /** Deliveries that are not over: of these workspaces together, of the installation when there are none given. */
+    readonly backlog: (workspaces?: ReadonlyArray<string>) => Asked<number>
+    /** What was given up, by connection and reason. */
+    readonly deadGroups: (filter: DeadGroupsFilter) => Asked<DeadGroups>
     readonly progress: Asked<Progress>
   }
 >()("meshes/History") {
@@ -105,6 +115,10 @@ export class History extends Context.Service<
           workspacesOf: (event) => ask("workspacesOf", event),
           audit: (filter) => ask("audit", filter),
           usage: (workspaces, month) => ask("usage", workspaces, month),
+          activity: (filter) => ask("activity", filter),
+          activityParts: (filter) => ask("activityParts", filter),
+          backlog: (workspaces) => ask("backlog", workspaces),
+          deadGroups: (filter) => ask("deadGroups", filter),
           progress: Effect.gen(function* () {
             const { id, first, last } = yield* log.extent
             const known = yield* ask("checkpoint")

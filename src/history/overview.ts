@@ -4,8 +4,8 @@
 import type { DatabaseSync } from "node:sqlite"
 import { limits } from "../config/defaults.ts"
 import { outcomeKinds, type OutcomeKind } from "../model/outcome.ts"
-import { statuses } from "../model/status.ts"
 import { aboutValues, anyOrAbout, type About } from "./about.ts"
+import { makeBacklogOf } from "./backlog.ts"
 import { seenKinds, type SeenKind } from "./latest.ts"
 import type { AttemptView } from "./views.ts"
 
@@ -25,7 +25,7 @@ export interface SeenView {
 }
 
 export interface ContactView {
-  /** Deliveries that wait or are under way; counted up to `limits.backlogCounted`. */
+  /** Deliveries that wait or are under way. */
   readonly backlog: number
   /** When an attempt last succeeded, in milliseconds. */
   readonly success?: number
@@ -68,8 +68,6 @@ export interface Overview {
   readonly workspacesOf: (event: string) => ReadonlyArray<string>
 }
 
-const notYetEnded = ["pending", "processing", "retrying"] as const
-
 export const makeOverview = (
   db: DatabaseSync,
   keyOf: (name: string) => number,
@@ -80,10 +78,7 @@ export const makeOverview = (
     "SELECT name, first_at, last_at FROM seen WHERE workspace = ? AND kind = ? AND name > ? ORDER BY name LIMIT ?",
   )
   const contact = db.prepare("SELECT * FROM contacts WHERE workspace = ? AND connection = ?")
-  const waiting = db.prepare(
-    "SELECT count(*) AS n FROM (SELECT 1 FROM deliveries INDEXED BY deliveries_by_connection " +
-      "WHERE workspace = ? AND connection = ? AND status = ? LIMIT ?)",
-  )
+  const backlogOf = makeBacklogOf(db)
   const placeOf = db.prepare(
     `SELECT at, seq FROM events WHERE id = ? AND workspace = ?${anyOrAbout} ORDER BY at DESC, seq DESC LIMIT 1`,
   )
@@ -104,14 +99,9 @@ export const makeOverview = (
       const key = keyOf(workspace)
       return connections.map((name): ContactView => {
         const connection = keyOf(name)
-        let backlog = 0
-        for (const status of notYetEnded) {
-          const most = limits.backlogCounted - backlog
-          backlog += Number(waiting.get(key, connection, statuses.indexOf(status), most)!.n)
-        }
         const row = contact.get(key, connection)
         return {
-          backlog,
+          backlog: backlogOf(key, connection),
           ...(row === undefined || row.success_at === null ? {} : { success: Number(row.success_at) }),
           ...(row === undefined || row.failure_at === null
             ? {}

@@ -6,6 +6,7 @@
  */
 import type { DatabaseSync } from "node:sqlite"
 import { limits } from "../config/defaults.ts"
+import type { DeliveryState } from "../model/delivery.ts"
 import { makeStoredEventId, timeOfId } from "../model/ids.ts"
 import { outcomeKinds } from "../model/outcome.ts"
 import type {
@@ -21,6 +22,8 @@ import type {
 import { standingOf } from "../model/standing.ts"
 import { stateOfStatus, statuses, statusOfEvent, statusOfState, type Status } from "../model/status.ts"
 import { counts } from "../model/usage.ts"
+import { makeActivityCounter } from "./activity.ts"
+import { isWaiting, makeBacklogCounter } from "./backlog.ts"
 import { makeLatest } from "./latest.ts"
 import { recordsIn } from "./records.ts"
 import { deliveryActs, deliveryColumns, eventColumns, type Counts, type DeliveryRow, type EventRow } from "./rows.ts"
@@ -57,6 +60,12 @@ interface Draft<Row> {
 
 const pending = statuses.indexOf("pending")
 const failed = statuses.indexOf("failed")
+/** What an attempt counts as, by what the delivery became. */
+const activityOf: { readonly [S in DeliveryState]?: "delivered" | "retried" | "dead" } = {
+  delivered: "delivered",
+  retrying: "retried",
+  dead: "dead",
+}
 const statusKey = (status: Status): number => statuses.indexOf(status)
 /** A sequence alone does not do: it may be another event's, should `EVENTS` have been made anew. */
 const placeOf = (at: number, seq: number): string => `${at}/${seq}`
@@ -66,7 +75,7 @@ export const makeProjector = (db: DatabaseSync): Projector => {
   const sql = statementsOf(db)
   const names = new Map<string, number>()
   const events = new Map<string, Draft<EventRow>>()
-  const deliveries = new Map<string, Draft<DeliveryRow>>()
+  const deliveries = new Map<string, Draft<DeliveryRow> & { readonly waited: boolean }>()
   const found = db.prepare("SELECT seq, time, since FROM checkpoint").get()!
   let checkpoint: Checkpoint = { seq: Number(found.seq), time: Number(found.time), since: Number(found.since) }
 
@@ -81,6 +90,8 @@ export const makeProjector = (db: DatabaseSync): Projector => {
 
   const latest = makeLatest(db, nameKey)
   const usage = makeUsageCounter(db)
+  const activity = makeActivityCounter(db)
+  const backlog = makeBacklogCounter(db)
 
   const eventOf = (facts: EventFacts): EventRow => {
     const place = placeOf(facts.at, facts.seq)
@@ -106,8 +117,9 @@ export const makeProjector = (db: DatabaseSync): Projector => {
 
   /** An event counts when it was first decided about; a replay is none. */
   const count = (event: EventRow, type: string): void => {
-    if (event.revision === null && event.reason === null && counts(type))
-      usage.count("events", event.workspace, event.at)
+    if (event.revision !== null || event.reason !== null || !counts(type)) return
+    usage.count("events", event.workspace, event.at)
+    activity.event(event.at, event.workspace)
   }
 
   const deliveryOf = (id: string, facts: DeliveryFacts): DeliveryRow => {
@@ -141,7 +153,7 @@ export const makeProjector = (db: DatabaseSync): Projector => {
       cancelled_at: null,
       replay: null,
     }
-    deliveries.set(id, { row, stored: stored?.status })
+    deliveries.set(id, { row, stored: stored?.status, waited: stored !== undefined && isWaiting(stored) })
     return row
   }
 
@@ -204,6 +216,8 @@ export const makeProjector = (db: DatabaseSync): Projector => {
     if (added.changes === 0) return
     row.attempts++
     usage.count("attempts", row.workspace, at)
+    const became = activityOf[record.state]
+    if (became !== undefined) activity.attempt(at, [row.workspace, row.connection, row.rule!], became)
     if (row.last_at !== null && at < row.last_at) return
     Object.assign(row, { last_at: at, last_status: status, next, outcome, http_status: http, message, shared })
     settle(row)
@@ -275,7 +289,9 @@ export const makeProjector = (db: DatabaseSync): Projector => {
   }
 
   const write = (): void => {
-    for (const { row, stored } of deliveries.values()) {
+    for (const { row, stored, waited } of deliveries.values()) {
+      const waits = isWaiting(row)
+      if (waits !== waited) backlog.count(row.workspace, row.connection, waits ? 1 : -1)
       if (stored === undefined) sql.addDelivery.run(...deliveryColumns.map((name) => row[name]))
       else sql.changeDelivery.run(...deliveryColumns.map((name) => row[name]), row.created, row.tie)
     }
@@ -285,6 +301,8 @@ export const makeProjector = (db: DatabaseSync): Projector => {
       else sql.changeEvent.run(...eventColumns.map((name) => row[name]), row.at, row.seq)
     }
     usage.write()
+    activity.write()
+    backlog.write()
     deliveries.clear()
     events.clear()
     latest.write()

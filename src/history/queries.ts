@@ -8,6 +8,9 @@ import { outcomeKinds, type OutcomeKind } from "../model/outcome.ts"
 import type { AuditedAct, AuditRecord } from "../model/record.ts"
 import { statuses, type Status } from "../model/status.ts"
 import { aboutValues, anyOrAbout, isAbout, ofEventsAbout, type About } from "./about.ts"
+import { makeActivityQueries, type ActivityQueries } from "./activity.ts"
+import { makeBacklogQueries, type BacklogQueries } from "./backlog.ts"
+import { makeDeadGroupsQueries, type DeadGroupsQueries } from "./dead-groups.ts"
 import { makeOverview, type Overview } from "./overview.ts"
 import type { Checkpoint } from "./project.ts"
 import { deliveryActs, type DeliveryRow, type EventRow } from "./rows.ts"
@@ -54,7 +57,7 @@ export interface AuditFilter {
   readonly limit: number
 }
 
-export interface Queries extends UsageQueries, Overview {
+export interface Queries extends UsageQueries, Overview, ActivityQueries, BacklogQueries, DeadGroupsQueries {
   readonly events: (filter: EventFilter) => Page<EventView>
   /** The latest event of an id that is about such a thing. */
   readonly event: (workspace: string, id: string, about?: About) => EventWhole | undefined
@@ -303,6 +306,9 @@ export const makeQueries = (db: DatabaseSync): Queries => {
     },
     audit: (filter) => page(auditOf(filter), auditView),
     ...makeUsageQueries(db),
+    ...makeActivityQueries(db, keyOf, nameOf),
+    ...makeBacklogQueries(db),
+    ...makeDeadGroupsQueries(db, keyOf, nameOf),
     checkpoint: () => {
       const { log, seq, time, since } = checkpoint.get()!
       return { log: String(log), seq: Number(seq), time: Number(time), since: Number(since) }

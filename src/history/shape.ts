@@ -9,6 +9,9 @@ import { hash } from "node:crypto"
 import { rmSync } from "node:fs"
 import { DatabaseSync } from "node:sqlite"
 import { limits } from "../config/defaults.ts"
+import { activityTables } from "./activity.ts"
+import { backlogTables } from "./backlog.ts"
+import { deadIndex } from "./dead-groups.ts"
 import { latestTables } from "./latest.ts"
 
 /** Of another shape: built anew from the log. To be raised whenever the tables, or what is put into them, change. */
@@ -30,6 +33,8 @@ const tables = {
     status INTEGER NOT NULL, outcome INTEGER NOT NULL, http_status INTEGER, duration_ms REAL NOT NULL, next INTEGER,
     message TEXT, shared INTEGER, revision INTEGER, seq INTEGER NOT NULL, PRIMARY KEY (created, tie, at, attempt)`,
   ...latestTables,
+  ...activityTables,
+  ...backlogTables,
   acts: `created INTEGER NOT NULL, tie INTEGER NOT NULL, at INTEGER NOT NULL, what INTEGER NOT NULL, who TEXT NOT NULL,
     PRIMARY KEY (created, tie, at, what)`,
   rule_failures: `at INTEGER NOT NULL, seq INTEGER NOT NULL, rule INTEGER NOT NULL, reason TEXT NOT NULL,
@@ -48,6 +53,7 @@ const indexes = {
   events_by_id: "events (id, workspace)",
   deliveries_by_status: "deliveries (workspace, status)",
   deliveries_by_connection: "deliveries (workspace, connection, status)",
+  deliveries_dead: deadIndex,
   deliveries_by_event: "deliveries (event_at, event_seq)",
   audit_by_workspace: "audit (workspace)",
   audit_by_what: "audit (workspace, what)",

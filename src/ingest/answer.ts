@@ -4,8 +4,16 @@
 import * as Effect from "effect/Effect"
 import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Result from "effect/Result"
+import type { History } from "../history/history.ts"
 import { LogUnavailable } from "../model/errors.ts"
 import { type Problem, problemResponse, unavailable } from "./problem.ts"
+
+/** Up to when the history is told, so that nobody takes what is yet to come for what never was. `null`: the log cannot say now. */
+export const asOf = ({ progress }: History["Service"]) =>
+  progress.pipe(
+    Effect.map(({ upTo }) => ({ as_of: new Date(upTo).toISOString() })),
+    Effect.orElseSucceed(() => ({ as_of: null })),
+  )
 
 type Response = HttpServerResponse.HttpServerResponse
 

@@ -28,7 +28,7 @@ const ConnectionRecord = Schema.Struct({
   probe_at: Schema.optionalKey(time.annotate({ description: "When an open circuit is tried next." })),
   backlog: Schema.optionalKey(
     Schema.Int.annotate({
-      description: `Deliveries that are not done, counted up to ${limits.backlogCounted}. Absent, as what follows, while the history is made anew.`,
+      description: `Deliveries that are not done. Absent, as what follows, while the history is made anew.`,
     }),
   ),
   last_success_at: Schema.optionalKey(time),
@@ -56,6 +56,14 @@ const ConnectionRecord = Schema.Struct({
         ),
       }),
     ).annotate({ description: "Of a connection that uses OAuth, shown alone: `null` before anybody authorized it." }),
+  ),
+  secrets: Schema.optionalKey(
+    Schema.Array(
+      Schema.Struct({
+        name: Schema.String,
+        set: Schema.Boolean.annotate({ description: "Whether the vault or the environment has it." }),
+      }),
+    ).annotate({ description: "Those that its settings refer to, of a connection shown alone, for `admin` alone." }),
   ),
 }).annotate({ identifier: "Connection" })
 

@@ -1,15 +1,36 @@
 /**
- * What the parts of the API's contract are made of: texts and times, problems, and what paths name.
+ * What the parts of the API's contract are made of: texts and times, problems, and what paths name. And an event as it is sent.
  */
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as Schema from "effect/Schema"
 import { limits } from "../config/defaults.ts"
+import { eventIdPattern, eventTypePattern, resourcePattern, workspacePattern } from "../model/ids.ts"
 import { type ProblemStatus, titles } from "./problem.ts"
 
 export const text = (pattern: RegExp, description: string) =>
   Schema.String.pipe(Schema.check(Schema.isPattern(pattern))).annotate({ description })
 
 export const time = Schema.String.annotate({ format: "date-time", description: "RFC 3339" })
+
+const eventFields = {
+  workspace: Schema.optionalKey(text(workspacePattern, "May be left out when the key is bound to one workspace.")),
+  payload: Schema.Record(Schema.String, Schema.Json),
+  id: Schema.optionalKey(
+    text(
+      eventIdPattern,
+      `An id that is sent again within ${limits.idempotencyWindowMs / 60_000} minutes is a repeat: it is stored once. Default: a new one.`,
+    ),
+  ),
+  time: Schema.optionalKey(time),
+  resource: Schema.optionalKey(text(resourcePattern, "What the event is about: page, order.")),
+  resource_id: Schema.optionalKey(text(resourcePattern, "Which one of them.")),
+  source: Schema.optionalKey(Schema.String),
+}
+
+export const EventInput = Schema.Struct({
+  type: text(eventTypePattern, "What happened, such as lead.created. `event` is another name for it."),
+  ...eventFields,
+}).annotate({ identifier: "EventInput", description: `At most ${limits.eventBytes} bytes.` })
 
 export const InputErrors = Schema.Array(Schema.Struct({ path: Schema.String, message: Schema.String }))
 

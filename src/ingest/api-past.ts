@@ -140,6 +140,28 @@ const deadQuery = {
   ...pageQuery,
 }
 
+const DeadGroups = Schema.Struct({
+  count: Schema.Int.annotate({ description: "Groups." }),
+  records: Schema.Array(
+    Schema.Struct({
+      connection: Schema.String,
+      outcome: Outcome,
+      http_status: Schema.optionalKey(Schema.Int),
+      count: Schema.Int,
+      first_at: time.annotate({ description: "When the first of them was created." }),
+      last_at: time.annotate({ description: "When the last of them was created." }),
+      message: Schema.optionalKey(Schema.String.annotate({ description: "Why the last of them failed." })),
+      example: Schema.String.annotate({ description: "The id of the last of them." }),
+    }).annotate({ identifier: "DeadGroup" }),
+  ),
+  complete: Schema.Boolean.annotate({
+    description: `Whether all are counted: at most ${limits.deadCounted} deliveries are, in ${limits.deadGroups} groups.`,
+  }),
+  as_of: Schema.NullOr(time).annotate({
+    description: "All that the log stored before is counted. `null`: the log cannot say now.",
+  }),
+}).annotate({ identifier: "DeadGroups" })
+
 const root = "/api/v1/workspaces/:workspace"
 
 export class PastApi extends HttpApiGroup.make("past")
@@ -192,6 +214,17 @@ export class PastApi extends HttpApiGroup.make("past")
       error: readProblems,
     }).annotateMerge(
       OpenApi.annotations({ summary: "List deliveries that were given up", description: "The latest first." }),
+    ),
+    HttpApiEndpoint.get("deadGroups", `${root}/dead-letters/groups`, {
+      params: workspaceParams,
+      query: Schema.Struct({ connection: deadQuery.connection, ...periodQuery }),
+      success: DeadGroups,
+      error: readProblems,
+    }).annotateMerge(
+      OpenApi.annotations({
+        summary: "Count deliveries that were given up, by connection and reason",
+        description: "The largest group first. What is sent again is in none.",
+      }),
     ),
   )
   .annotateMerge(OpenApi.annotations({ title: "History", description: "For keys with the scope `read`." })) {}

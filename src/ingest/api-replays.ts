@@ -21,7 +21,13 @@ const moment = (description: string) =>
     }),
   )
 
-const filterFields = {
+export const pastPeriod = {
+  from: moment("Events that the log stored then or later."),
+  to: moment("Events that it stored before then."),
+}
+
+/** Which events, and which of their deliveries. */
+export const pastFilter = {
   type: oneOrMany(Schema.String, "Event types or patterns of them: `lead.created`, `lead.*`, `invoice.>`."),
   resource: Schema.optionalKey(text(resourcePattern, "Events about such a resource.")),
   resource_id: Schema.optionalKey(text(resourcePattern, "Events about that one.")),
@@ -30,6 +36,10 @@ const filterFields = {
   ),
   rule: Schema.optionalKey(Schema.String.annotate({ description: "Deliveries by this rule alone." })),
   connection: Schema.optionalKey(Schema.String.annotate({ description: "Deliveries over this connection alone." })),
+}
+
+const filterFields = {
+  ...pastFilter,
   status: oneOrMany(
     Schema.Literals(earlierNames),
     "By what became of the same delivery before, replays included; `none`: there was none.",
@@ -37,8 +47,7 @@ const filterFields = {
 }
 
 const ReplayInput = Schema.Struct({
-  from: moment("Events that the log stored then or later."),
-  to: moment("Events that it stored before then."),
+  ...pastPeriod,
   ...filterFields,
   rate: Schema.optionalKey(
     Schema.Int.annotate({

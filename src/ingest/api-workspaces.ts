@@ -23,22 +23,44 @@ const WorkspaceWhole = Schema.Struct({
   }),
 }).annotate({ identifier: "WorkspaceWhole" })
 
+export const ruleWhen = Schema.optionalKey(
+  Schema.Struct({
+    resource: Schema.optionalKey(Schema.String),
+    resource_id: Schema.optionalKey(Schema.String),
+    tags: Schema.optionalKey(Schema.Array(Schema.String)).annotate({
+      description: "Tags that the workspace must all have.",
+    }),
+    expression: Schema.optionalKey(Schema.String.annotate({ description: "JSONata over the event." })),
+  }),
+)
+
+export const actionMaking = {
+  map: Schema.optionalKey(
+    Schema.Json.annotate({
+      description: "JSONata that makes the action's input, or a structure whose strings are JSONata.",
+    }),
+  ),
+  retry: Schema.optionalKey(
+    Schema.Struct({
+      attempts: Schema.optionalKey(Schema.Int),
+      initial: Schema.optionalKey(Schema.String.annotate({ description: 'As in the config: "20 seconds".' })),
+      factor: Schema.optionalKey(Schema.Number),
+      max: Schema.optionalKey(Schema.String),
+      jitter: Schema.optionalKey(Schema.Number),
+    }).annotate({ description: "The action's own schedule, where it differs from the connection's." }),
+  ),
+}
+
 const Rule = Schema.Struct({
   id: Schema.String,
   on: Schema.Array(Schema.String).annotate({ description: "Event types, or patterns: `lead.*`, `invoice.>`." }),
-  when: Schema.optionalKey(
-    Schema.Struct({
-      resource: Schema.optionalKey(Schema.String),
-      resource_id: Schema.optionalKey(Schema.String),
-      tags: Schema.optionalKey(Schema.Array(Schema.String)),
-      expression: Schema.optionalKey(Schema.String.annotate({ description: "JSONata over the event." })),
-    }),
-  ),
+  when: ruleWhen,
   actions: Schema.Array(
     Schema.Struct({
       index: Schema.Int.annotate({ description: "Its position in the rule, from 0." }),
       connection: Schema.String,
       action: Schema.String,
+      ...actionMaking,
     }),
   ),
 }).annotate({ identifier: "Rule" })
@@ -104,7 +126,12 @@ export class WorkspacesApi extends HttpApiGroup.make("workspaces")
       query: Schema.Struct({ connection: parameter("Only rules with an action over this connection."), ...pageQuery }),
       success: listOf(Rule),
       error: readProblems,
-    }).annotateMerge(OpenApi.annotations({ summary: "List a workspace's rules" })),
+    }).annotateMerge(
+      OpenApi.annotations({
+        summary: "List a workspace's rules",
+        description: "Without `id` and `index` they are what a backtest takes as `rules`, by their ids.",
+      }),
+    ),
     HttpApiEndpoint.get("eventTypes", `${root}/:workspace/event-types`, {
       params: workspaceParams,
       query: Schema.Struct(pageQuery),

@@ -12,37 +12,18 @@ import * as OpenApi from "effect/http-api/OpenApi"
 import * as Schema from "effect/Schema"
 import { limits } from "../config/defaults.ts"
 import { batchedType, structuredType } from "../model/cloudevents.ts"
-import { eventIdPattern, eventTypePattern, resourcePattern, workspacePattern } from "../model/ids.ts"
+import { ActivityApi } from "./api-activity.ts"
 import { ActsApi } from "./api-acts.ts"
 import { ConnectionsApi, IntegrationsApi, OAuthApi, SecretsApi } from "./api-connections.ts"
 import { KeysApi } from "./api-keys.ts"
 import { OperationsApi } from "./api-operations.ts"
 import { AliasesApi, PastApi } from "./api-past.ts"
 import { ReplaysApi } from "./api-replays.ts"
+import { TryingApi } from "./api-trying.ts"
 import { UsageApi } from "./api-usage.ts"
-import { InputErrors, jsonAs, limitProblemAt, problemAt, text, time } from "./api-parts.ts"
+import { EventInput, InputErrors, jsonAs, limitProblemAt, problemAt, time } from "./api-parts.ts"
 import { AuditApi, WorkspacesApi } from "./api-workspaces.ts"
 import { withExamples } from "./examples.ts"
-
-const fields = {
-  workspace: Schema.optionalKey(text(workspacePattern, "May be left out when the key is bound to one workspace.")),
-  payload: Schema.Record(Schema.String, Schema.Json),
-  id: Schema.optionalKey(
-    text(
-      eventIdPattern,
-      `An id that is sent again within ${limits.idempotencyWindowMs / 60_000} minutes is a repeat: it is stored once. Default: a new one.`,
-    ),
-  ),
-  time: Schema.optionalKey(time),
-  resource: Schema.optionalKey(text(resourcePattern, "What the event is about: page, order.")),
-  resource_id: Schema.optionalKey(text(resourcePattern, "Which one of them.")),
-  source: Schema.optionalKey(Schema.String),
-}
-
-export const EventInput = Schema.Struct({
-  type: text(eventTypePattern, "What happened, such as lead.created. `event` is another name for it."),
-  ...fields,
-}).annotate({ identifier: "EventInput", description: `At most ${limits.eventBytes} bytes.` })
 
 export const CloudEventInput = Schema.Struct({
   specversion: Schema.Literal("1.0"),
@@ -202,7 +183,8 @@ const completed = (spec: Record<string, any>): Record<string, any> => {
   for (const path of Object.keys(spec.paths).filter((one) => one.startsWith("/api/v1/"))) {
     for (const operation of Object.values<any>(spec.paths[path])) {
       if (!publishing.includes(path)) operation.security = [{ key: [] }]
-      if (operation.requestBody !== undefined) operation.requestBody.required = !/\/(?:pause|replays)$/.test(path)
+      if (operation.requestBody !== undefined)
+        operation.requestBody.required = !/\/(?:pause|replays|backtests)$/.test(path)
     }
   }
   return withExamples({ ...spec, components: { ...spec.components, securitySchemes } })
@@ -213,6 +195,7 @@ export class Bounds extends HttpApiMiddleware.Service<Bounds>()("meshes/Bounds")
 
 export class Api extends HttpApi.make("meshes")
   .add(EventsApi)
+  .add(ActivityApi)
   .add(WorkspacesApi)
   .add(PastApi)
   .add(AliasesApi)
@@ -223,6 +206,7 @@ export class Api extends HttpApi.make("meshes")
   .add(KeysApi)
   .add(AuditApi)
   .add(ReplaysApi)
+  .add(TryingApi)
   .add(UsageApi)
   .add(ActsApi)
   .add(OperationsApi)

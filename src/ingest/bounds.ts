@@ -21,6 +21,7 @@ const publishing = { refused: "publishing" }
 const secrets = { refused: "a workspace's secrets" }
 const keys = { refused: "what a key may see" }
 const audit = { refused: "the audit" }
+const activity = { refused: "how much happens" }
 const usage = { refused: "usage" }
 const connection = { refused: "what is done to a connection, which carries the events of others too," }
 
@@ -29,7 +30,15 @@ type Groups = (typeof Api)["groups"]
 const bounds: { readonly [G in keyof Groups]: { readonly [E in keyof Groups[G]["endpoints"]]: Bound } } = {
   events: { publish: publishing, bulk: publishing },
   workspaces: { list: "open", show: "open", rules: "open", eventTypes: "limited", resources: "limited" },
-  past: { events: "limited", event: "limited", deliveries: "limited", delivery: "limited", deadLetters: "limited" },
+  activity: { overview: activity, series: activity, parts: activity },
+  past: {
+    events: "limited",
+    event: "limited",
+    deliveries: "limited",
+    delivery: "limited",
+    deadLetters: "limited",
+    deadGroups: { refused: "counting dead letters" },
+  },
   aliases: { attempts: "limited", ruleAttempts: "limited", retry: "limited" },
   connections: {
     list: "limited",
@@ -48,6 +57,8 @@ const bounds: { readonly [G in keyof Groups]: { readonly [E in keyof Groups[G]["
   keys: { create: keys, list: keys, revoke: keys },
   audit: { ofWorkspace: audit, ofAll: audit },
   replays: { begin: "limited", list: "limited", show: "limited", stop: "limited" },
+  // What it would do is by the config alone.
+  trying: { explain: "open", backtest: { refused: "a backtest" } },
   usage: { list: usage, show: usage },
   acts: { retryDelivery: "limited", cancelDelivery: "limited", retryEvent: "limited", cancelEvent: "limited" },
   operations: { begin: "limited", list: "limited", show: "limited", stop: "limited" },

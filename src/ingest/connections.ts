@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Result from "effect/Result"
-import type { Identity } from "../accounts/keys.ts"
+import { allows, type Identity } from "../accounts/keys.ts"
 import { limits } from "../config/defaults.ts"
 import type { ConnectionPlan } from "../config/plan.ts"
 import { History } from "../history/history.ts"
@@ -15,6 +15,7 @@ import { ConnectionStates, ConnectionSwitch } from "../log/connections.ts"
 import { runtime, shownState, switched, type ConnectionRef, type ConnectionState } from "../model/connection-state.ts"
 import { knownAuthorization, refOf, shownAuthorization } from "../secrets/authorization.ts"
 import { oauthOf } from "../secrets/oauth.ts"
+import { SettingsResolver } from "../secrets/settings-resolver.ts"
 import { Vault } from "../secrets/vault.ts"
 import { answered } from "./answer.ts"
 import { actorOf } from "./authenticate.ts"
@@ -34,6 +35,7 @@ export const makeConnections = Effect.gen(function* () {
   const { asked, findConnection } = yield* makeFinder
   const states = yield* ConnectionStates
   const vault = yield* Vault
+  const resolver = yield* SettingsResolver
   const lever = yield* ConnectionSwitch
   const history = yield* History
   const clock = yield* Clock.Clock
@@ -74,8 +76,10 @@ export const makeConnections = Effect.gen(function* () {
         const { identity, plan } = yield* Effect.fromResult(findConnection(request, "read", place))
         yield* Effect.fromResult(readQuery(request.url, noQuery))
         const [how] = yield* contacts(identity, place.workspace, [plan])
+        const seesSecrets = allows(identity, "admin", plan.workspace) && !isBound(identity)
+        const secrets = seesSecrets ? { secrets: resolver.secrets(plan) } : {}
         const state = stateTo(identity, states.get(place))
-        return HttpServerResponse.jsonUnsafe({ ...recordOf(plan, state, how), ...authorizationOf(plan) })
+        return HttpServerResponse.jsonUnsafe({ ...recordOf(plan, state, how), ...authorizationOf(plan), ...secrets })
       }),
     )
 

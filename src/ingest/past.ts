@@ -11,14 +11,21 @@ import { History } from "../history/history.ts"
 import { Audit } from "../log/audit.ts"
 import { logTime } from "../log/log-time.ts"
 import { outcomeKinds } from "../model/outcome.ts"
-import { answered } from "./answer.ts"
+import { answered, asOf } from "./answer.ts"
 import { actorOf } from "./authenticate.ts"
 import { aboutOf, isBound, within } from "./bounds.ts"
 import { makeFinder } from "./find-connection.ts"
 import { listResponse, positionCursor, positionPage } from "./pages.ts"
 import { inputProblem, problem, type Problem } from "./problem.ts"
 import { noQuery, oneOfReader, type QueryOf, statusReader, textReader, timeReader } from "./query.ts"
-import { deliveryRecord, eventRecord, payloadRecord, type PayloadMissing, wholeDeliveryRecord } from "./records.ts"
+import {
+  deadGroupRecord,
+  deliveryRecord,
+  eventRecord,
+  payloadRecord,
+  type PayloadMissing,
+  wholeDeliveryRecord,
+} from "./records.ts"
 
 interface Place {
   readonly workspace: string
@@ -65,12 +72,6 @@ export const makePast = Effect.gen(function* () {
       ...(detail === undefined ? {} : { detail }),
     })
 
-  /** Up to when the history is told, so that nobody takes what is yet to come for what never was. `null`: the log cannot say now. */
-  const asOf = history.progress.pipe(
-    Effect.map(({ upTo }) => ({ as_of: new Date(upTo).toISOString() })),
-    Effect.orElseSucceed(() => ({ as_of: null })),
-  )
-
   const events = (request: HttpServerRequest, place: Place) =>
     answered(
       Effect.gen(function* () {
@@ -78,7 +79,7 @@ export const makePast = Effect.gen(function* () {
         const { text, status, cursor, limit = limits.pageRecordsDefault, ...rest } = query
         const wanted = { ...place, ...rest, statuses: status, after: cursor, limit }
         const filter = yield* Effect.fromResult(within(identity, wanted))
-        const about = yield* asOf
+        const about = yield* asOf(history)
         let page
         if (text === undefined) page = yield* history.events(filter)
         else {
@@ -117,7 +118,7 @@ export const makePast = Effect.gen(function* () {
     { status, cursor, limit = limits.pageRecordsDefault, ...rest }: QueryOf<typeof deliveryReaders>,
   ) =>
     Effect.gen(function* () {
-      const about = yield* asOf
+      const about = yield* asOf(history)
       const wanted = { ...place, ...rest, statuses: status, after: cursor, limit }
       const { records, next } = yield* history.deliveries(yield* Effect.fromResult(within(identity, wanted)))
       const shown = records.map((view) => deliveryRecord(view, isBound(identity)))
@@ -134,6 +135,21 @@ export const makePast = Effect.gen(function* () {
       Effect.flatMap(asked(request, place, deadReaders), ({ identity, query }) =>
         listed(identity, place, { ...query, status: ["failed"] }),
       ),
+    )
+
+  const deadGroups = (request: HttpServerRequest, place: Place) =>
+    answered(
+      Effect.gen(function* () {
+        const { query } = yield* asked(request, place, { connection: textReader, ...period })
+        const about = yield* asOf(history)
+        const { groups, complete } = yield* history.deadGroups({ ...place, ...query })
+        return HttpServerResponse.jsonUnsafe({
+          count: groups.length,
+          records: groups.map(deadGroupRecord),
+          complete,
+          ...about,
+        })
+      }),
     )
 
   const delivery = (request: HttpServerRequest, { delivery: id, ...place }: Place & { readonly delivery: string }) =>
@@ -153,7 +169,7 @@ export const makePast = Effect.gen(function* () {
       }),
     )
 
-  return { events, event, deliveries, delivery, deadLetters }
+  return { events, event, deliveries, delivery, deadLetters, deadGroups }
 })
 
 const notThere = (what: "event" | "delivery"): Problem =>

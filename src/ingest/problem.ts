@@ -98,18 +98,19 @@ export const problemRecord = (given: Problem) => ({
   resets_at: given.resets_at,
 })
 
+export const problemBody = (given: Problem) => ({
+  title: titles[given.status],
+  status: given.status,
+  message: given.message,
+  errors: given.errors,
+  resets_at: given.resets_at,
+})
+
 export const problemResponse = (given: Problem): HttpServerResponse.HttpServerResponse =>
-  HttpServerResponse.text(
-    JSON.stringify({
-      title: titles[given.status],
-      status: given.status,
-      message: given.message,
-      errors: given.errors,
-      resets_at: given.resets_at,
-    }),
-    {
-      status: given.status,
-      contentType: "application/problem+json",
-      ...(given.headers === undefined ? {} : { headers: given.headers }),
-    },
-  )
+  HttpServerResponse.text(JSON.stringify(problemBody(given)), {
+    status: given.status,
+    contentType: "application/problem+json",
+    ...(given.headers === undefined ? {} : { headers: given.headers }),
+  })
+
+export const bug: Problem = problem(500, "something went wrong here that is not yours to mend: it was logged")

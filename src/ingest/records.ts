@@ -1,6 +1,7 @@
 /**
  * Events, deliveries and attempts as programs are shown them.
  */
+import type { DeadGroup } from "../history/dead-groups.ts"
 import type { ContactView, EventAttemptView } from "../history/overview.ts"
 import type { Exchange } from "../history/history.ts"
 import type { ActView, AttemptView, DeliveryView, DeliveryWhole, EventView } from "../history/views.ts"
@@ -99,6 +100,17 @@ export const wholeDeliveryRecord = (
 })
 
 const actRecord = ({ at, by }: ActView) => ({ at: timeText(at), by })
+
+export const deadGroupRecord = ({ first, last, ...group }: DeadGroup) => ({
+  connection: group.connection,
+  outcome: group.outcome,
+  http_status: group.http_status,
+  count: group.count,
+  first_at: timeText(first),
+  last_at: timeText(last),
+  message: group.message,
+  example: group.example,
+})
 
 export const auditRecord = ({ at, what, target, by, key, from, agent, detail }: AuditRecord) => ({
   ...{ at: timeText(at), what, target, by },

@@ -10,8 +10,8 @@ interface Schema {
 }
 
 const style = `
-:root { color-scheme: light dark; --line: #8884; --soft: #8881; --dim: #777; font: 15px/1.5 system-ui, sans-serif }
-body { margin: 0; display: grid; grid-template-columns: minmax(14rem, 18rem) minmax(0, 1fr) }
+:root { color-scheme: light dark; --line: #8884; --soft: #8881; --dim: light-dark(#666, #aaa); font: 15px/1.5 system-ui, sans-serif }
+body { margin: 0; background: Canvas; color: CanvasText; display: grid; grid-template-columns: minmax(14rem, 18rem) minmax(0, 1fr) }
 nav { position: sticky; top: 0; height: 100vh; overflow: auto; border-right: 1px solid var(--line); padding: 1rem; box-sizing: border-box }
 nav h2 { font-size: .8rem; margin: 1rem 0 .2rem; color: var(--dim) } nav a { display: block; font-size: .85rem; padding: .1rem 0 }
 main { padding: 1rem 2rem 4rem; max-width: 60rem } a { color: inherit; text-underline-offset: .2em; text-decoration-color: var(--line) }
@@ -19,7 +19,8 @@ section { border-top: 1px solid var(--line); padding-top: .5rem; margin-top: 1.5
 code, pre { font: .85em/1.5 ui-monospace, monospace } pre { background: var(--soft); padding: .7rem; overflow: auto; border-radius: .3rem }
 table { border-collapse: collapse; width: 100%; margin: .5rem 0 } td, th { text-align: left; vertical-align: top; padding: .25rem .75rem .25rem 0; border-top: 1px solid var(--line) }
 td:first-child { white-space: nowrap } b.method { display: inline-block; min-width: 4.2rem; font: bold .8rem ui-monospace, monospace } small { color: var(--dim) }
-summary { cursor: pointer; padding: .2rem 0 } @media (max-width: 50rem) { body { display: block } nav { position: static; height: auto; border: 0 } }
+summary { cursor: pointer; padding: .2rem 0 } @media (max-width: 50rem) { body { display: block } nav { position: static; height: auto; border: 0 }
+  main { padding: 1rem } h3, td, code { overflow-wrap: anywhere } td:first-child { white-space: normal } }
 `
 
 export const referenceHeaders = {
@@ -69,7 +70,7 @@ const shapeOf = (schema: Schema): string =>
   refersTo(schema) === undefined && schema["properties"] !== undefined ? fieldsOf(schema) : `<p>${typeOf(schema)}</p>`
 
 const exampleOf = (example: unknown): string =>
-  example === undefined ? "" : `<pre>${escaped(JSON.stringify(example, null, 2))}</pre>`
+  example === undefined ? "" : `<pre tabindex="0">${escaped(JSON.stringify(example, null, 2))}</pre>`
 
 const contentOf = (content: { readonly [media: string]: any } | undefined): string =>
   Object.entries(content ?? {})

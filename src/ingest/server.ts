@@ -33,21 +33,25 @@ import { Unusable } from "../model/errors.ts"
 import type { Health } from "../observe/health.ts"
 import { ownReport, Reporting } from "../observe/report.ts"
 import type { Consent } from "../secrets/consent.ts"
+import type { SettingsResolver } from "../secrets/settings-resolver.ts"
 import type { Vault } from "../secrets/vault.ts"
+import { activity } from "./activity.ts"
 import { makeActs, type Operator } from "./acts.ts"
 import { makeAliases } from "./aliases.ts"
 import { Api } from "./api.ts"
 import { makeAudits } from "./audits.ts"
 import { boundsLayer } from "./bounds.ts"
+import { type Backtester, makeBacktests } from "./backtests.ts"
 import { makeChecks, type Checks } from "./checks.ts"
 import { makeConnections } from "./connections.ts"
 import { preflight } from "./cors.ts"
 import { makeExpiredWatch } from "./expired.ts"
+import { type Explainer, makeExplain } from "./explain.ts"
 import { makeIntegrations, type Catalog } from "./integrations.ts"
 import { makeKeys } from "./keys.ts"
 import { makeOAuth, PublicAddress } from "./oauth.ts"
 import { makeOperations } from "./operations.ts"
-import { problem, problemResponse } from "./problem.ts"
+import { bug, problem, problemResponse } from "./problem.ts"
 import { makePast } from "./past.ts"
 import { makePublisher } from "./publish.ts"
 import { referenceHeaders, renderReference } from "./reference.ts"
@@ -94,6 +98,9 @@ export const ingestLayer = (options: {
   | Audit
   | Replays
   | Replayer
+  | Explainer
+  | Backtester
+  | SettingsResolver
   | History
   | Operator
   | Operations
@@ -185,13 +192,14 @@ const workspaces = HttpApiBuilder.group(Api, "workspaces", (handlers) =>
 )
 
 const past = HttpApiBuilder.group(Api, "past", (handlers) =>
-  Effect.map(makePast, ({ events, event, deliveries, delivery, deadLetters }) =>
+  Effect.map(makePast, ({ events, event, deliveries, delivery, deadLetters, deadGroups }) =>
     handlers
       .handleRaw("events", ({ request, params }) => events(request, params))
       .handleRaw("event", ({ request, params }) => event(request, params))
       .handleRaw("deliveries", ({ request, params }) => deliveries(request, params))
       .handleRaw("delivery", ({ request, params }) => delivery(request, params))
-      .handleRaw("deadLetters", ({ request, params }) => deadLetters(request, params)),
+      .handleRaw("deadLetters", ({ request, params }) => deadLetters(request, params))
+      .handleRaw("deadGroups", ({ request, params }) => deadGroups(request, params)),
   ),
 )
 
@@ -253,6 +261,14 @@ const replays = HttpApiBuilder.group(Api, "replays", (handlers) =>
       .handleRaw("list", ({ request, params }) => list(request, params))
       .handleRaw("show", ({ request, params }) => show(request, params))
       .handleRaw("stop", ({ request, params }) => stop(request, params)),
+  ),
+)
+
+const trying = HttpApiBuilder.group(Api, "trying", (handlers) =>
+  Effect.map(Effect.all([makeExplain, makeBacktests]), ([explain, backtest]) =>
+    handlers
+      .handleRaw("explain", ({ request, params }) => explain(request, params))
+      .handleRaw("backtest", ({ request, params }) => backtest(request, params)),
   ),
 )
 
@@ -324,8 +340,8 @@ const health = HttpApiBuilder.group(Api, "health", (handlers) =>
 
 const routes = Layer.mergeAll(
   HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(
-    Layer.provide([events, workspaces, past, aliases, connections, oauth, secrets, integrations, replays, acts]),
-    Layer.provide([operations, keys, audit, usage, health]),
+    Layer.provide([events, activity, workspaces, past, aliases, connections, oauth, secrets, integrations, replays]),
+    Layer.provide([acts, trying, operations, keys, audit, usage, health]),
     Layer.provide(boundsLayer),
   ),
   HttpRouter.use((router) => {
@@ -368,10 +384,7 @@ const answerFailure = (
     return Effect.succeed(problemResponse(problem(400, "the query is not well-formed: give each parameter once")))
   }
   if (!isTagged(error, "HttpServerError") || !isTagged((error as HttpServerError).reason, "RouteNotFound")) {
-    return Effect.as(
-      Effect.logError("a request ended in a bug", cause),
-      problemResponse(problem(500, "something went wrong here that is not yours to mend: it was logged")),
-    )
+    return Effect.as(Effect.logError("a request ended in a bug", cause), problemResponse(bug))
   }
   return Effect.map(HttpServerRequest, (request) => {
     const path = request.url.split("?", 1)[0]!

@@ -8,7 +8,8 @@ import * as Result from "effect/Result"
 import { allows, Keys, type Identity } from "../accounts/keys.ts"
 import { CurrentPlan } from "../config/current-plan.ts"
 import { limits } from "../config/defaults.ts"
-import type { Plan, RulePlan, WorkspacePlan } from "../config/plan.ts"
+import { durationText } from "../config/duration.ts"
+import type { Plan, RetryPlan, RulePlan, WorkspacePlan } from "../config/plan.ts"
 import { History } from "../history/history.ts"
 import type { SeenView } from "../history/overview.ts"
 import { ConnectionStates } from "../log/connections.ts"
@@ -146,7 +147,20 @@ const ruleRecord = ({ id, on, when, actions }: RulePlan) => ({
           tags: when.tags,
           expression: when.expression?.source,
         },
-  actions: actions.map(({ index, connection, action }) => ({ index, connection, action })),
+  actions: actions.map(({ index, connection, action, map, retry }) => ({
+    ...{ index, connection, action },
+    map: map?.source,
+    retry: retry === undefined ? undefined : retryRecord(retry),
+  })),
+})
+
+/** As a config has it, so that what is read can be tried again with a change. */
+const retryRecord = ({ attempts, initialMs, factor, maxMs, jitter }: RetryPlan) => ({
+  attempts,
+  initial: durationText(initialMs),
+  factor,
+  max: durationText(maxMs),
+  jitter,
 })
 
 /** Without when there were events about it: there may be others about another one of them. */

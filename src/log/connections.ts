@@ -75,6 +75,8 @@ export class ConnectionStates extends Context.Service<
   {
     /** `undefined`: closed, and never anything else. */
     readonly get: (ref: ConnectionRef) => ConnectionState | undefined
+    /** Those that are not closed. */
+    readonly troubled: () => Iterable<ConnectionRef & { readonly state: ConnectionState }>
     /** Called on each change; gives back how to stop that. */
     readonly listen: (listener: Listener) => () => void
     /** As `ConnectionSwitch.change`, for what the runtime must do some time: tries until the log is there. */
@@ -87,10 +89,14 @@ export class ConnectionStates extends Context.Service<
     Effect.gen(function* () {
       const nats = yield* Nats
       const states = new Map<string, ConnectionState>()
+      const troubled = new Map<string, ConnectionRef & { readonly state: ConnectionState }>()
       const listeners = new Set<Listener>()
       const known = yield* Deferred.make<void>()
       const note = (ref: ConnectionRef, state: ConnectionState) => {
-        states.set(connectionName(ref), state)
+        const name = connectionName(ref)
+        states.set(name, state)
+        if (state.state === "closed") troubled.delete(name)
+        else troubled.set(name, { ...ref, state })
         for (const listener of listeners) listener(ref, state)
       }
       const health = yield* Health
@@ -108,6 +114,7 @@ export class ConnectionStates extends Context.Service<
       const tails = new Map<string, Promise<void>>()
       return {
         get: (ref) => states.get(connectionName(ref)),
+        troubled: () => troubled.values(),
         listen: (listener) => {
           listeners.add(listener)
           return () => void listeners.delete(listener)

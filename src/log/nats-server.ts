@@ -6,19 +6,7 @@
 import { execFile } from "node:child_process"
 import { createHash } from "node:crypto"
 import { createWriteStream } from "node:fs"
-import {
-  access,
-  chmod,
-  constants,
-  cp,
-  mkdir,
-  mkdtemp,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  writeFile,
-} from "node:fs/promises"
+import { access, chmod, constants, cp, mkdir, mkdtemp, readdir, readFile, rename, rm } from "node:fs/promises"
 import { homedir } from "node:os"
 import { delimiter, join } from "node:path"
 import { Readable } from "node:stream"
@@ -28,6 +16,7 @@ import * as Effect from "effect/Effect"
 import { limits, natsServerMinimum } from "../config/defaults.ts"
 import { Unusable } from "../model/errors.ts"
 import { olderThan, reasonOf } from "./connection.ts"
+import { privateApt, thisSystem } from "./private-apt.ts"
 
 const run = promisify(execFile)
 
@@ -201,18 +190,16 @@ const fromRelease = async (env: NodeJS.ProcessEnv, dataDir: string, say: (line: 
 
 /** A distribution whose packages can be taken, and the suite of it that has a new enough nats-server. */
 const distributions = {
-  debian: { suite: "sid", component: "main", keyring: "/usr/share/keyrings/debian-archive-keyring.gpg" },
-  ubuntu: { suite: "devel", component: "universe", keyring: "/usr/share/keyrings/ubuntu-archive-keyring.gpg" },
+  debian: { suite: "sid", component: "main" },
+  ubuntu: { suite: "devel", component: "universe" },
 } as const
 
 const fromPackage = async (env: NodeJS.ProcessEnv, dataDir: string, say: (line: string) => void): Promise<Tried> => {
-  const id = /^ID=["']?(\w+)/m.exec(await readFile("/etc/os-release", "utf8").catch(() => ""))?.[1]
+  const { id } = await thisSystem()
   const distribution = id === "debian" || id === "ubuntu" ? distributions[id] : undefined
   if (distribution === undefined) return `this is not Debian or Ubuntu (${id ?? "no /etc/os-release"})`
-  const mirror = await mirrorOf(id as keyof typeof distributions, env)
-  if (mirror === undefined) return "apt names no mirror of the distribution (apt-get indextargets)"
   return inTemporaryFolder(env, dataDir, async (folder) => {
-    const apt = await privateApt(folder, mirror, distribution, env)
+    const apt = await privateApt(folder, { id: id!, ...distribution, env, timeoutMs: limits.natsServerFetchMs })
     say(`fetching the package list of ${id} ${distribution.suite} with apt`)
     await apt(["update"])
     say(`fetching the package nats-server of ${id} ${distribution.suite} with apt`)
@@ -222,53 +209,4 @@ const fromPackage = async (env: NodeJS.ProcessEnv, dataDir: string, say: (line: 
     await run("dpkg-deb", ["-x", join(folder, file), join(folder, "package")], { env })
     return keep(join(folder, "package", "usr", "sbin", "nats-server"), "package", env, dataDir)
   })
-}
-
-/** The mirror that this machine takes its packages from, as apt itself is configured. */
-const mirrorOf = async (distribution: string, env: NodeJS.ProcessEnv): Promise<string | undefined> => {
-  const { stdout } = await run(
-    "apt-get",
-    ["indextargets", "--format", "$(REPO_URI)|$(SUITE)|$(RELEASE)", "Created-By: Packages"],
-    { env, timeout: limits.natsServerFetchMs },
-  )
-  const repositories = stdout.split("\n").map((line) => line.split("|")[0]!.trim())
-  // The security archive is another repository (…/debian-security), and so are third parties'.
-  return repositories.find((uri) => new RegExp(`/${distribution}/?$`).test(uri))
-}
-
-/** apt with lists, cache and sources of its own below `folder`: the machine's are neither read nor changed. */
-const privateApt = async (
-  folder: string,
-  mirror: string,
-  { suite, component, keyring }: { readonly suite: string; readonly component: string; readonly keyring: string },
-  env: NodeJS.ProcessEnv,
-) => {
-  const sources = join(folder, "sources.list")
-  await mkdir(join(folder, "state", "lists", "partial"), { recursive: true })
-  await mkdir(join(folder, "cache", "archives", "partial"), { recursive: true })
-  await writeFile(sources, `deb [signed-by=${keyring}] ${mirror} ${suite} ${component}\n`)
-  const options = [
-    `Dir::Etc::sourcelist=${sources}`,
-    "Dir::Etc::sourceparts=/dev/null",
-    "Dir::Etc::preferences=/dev/null",
-    "Dir::Etc::preferencesparts=/dev/null",
-    `Dir::State=${join(folder, "state")}`,
-    `Dir::Cache=${join(folder, "cache")}`,
-    // As root, apt would hand the download to a user that may not write here.
-    "APT::Sandbox::User=",
-    "Acquire::Languages=none",
-    "Acquire::Retries=2",
-  ].flatMap((option) => ["-o", option])
-  return async (command: ReadonlyArray<string>) => {
-    try {
-      await run("apt-get", [...options, "-q", ...command], {
-        cwd: folder,
-        env: { ...env, LC_ALL: "C" },
-        timeout: limits.natsServerFetchMs,
-      })
-    } catch (cause) {
-      const said = (cause as { stderr?: string }).stderr?.split("\n").find((line) => /^[EW]:/.test(line))
-      throw new Error(`apt-get ${command[0]} failed: ${said ?? reasonOf(cause)}`, { cause })
-    }
-  }
 }

@@ -27,6 +27,9 @@ export interface ConnectionState {
 /** Who changes circuits when nobody did. */
 export const runtime = "runtime"
 
+/** Why a connection is paused whose secrets are not all there. */
+export const secretMissing = "secret_missing"
+
 /** The runtime's own event types: `meshes.connection.<change>`. */
 export const connectionChanges = ["opened", "closed", "paused", "resumed"] as const
 export type ConnectionChange = (typeof connectionChanges)[number]

@@ -18,6 +18,7 @@ import { compiledOf, decode } from "./choose.ts"
 import { nameOf, readDelivered, type Done } from "./delivered.ts"
 import { differencesOf, type Difference } from "./difference.ts"
 import { forEachEvent, leaves } from "./events.ts"
+import { rested, type Pace } from "./records.ts"
 
 /** Deliveries that differ in one way, by one action. */
 export interface Deviation {
@@ -48,6 +49,8 @@ export interface Backtest {
   readonly events: number
   /** Events that the history does not know: not routed yet, or older than it. */
   readonly unknown: number
+  /** Events for which the filter's expression failed. */
+  readonly failed: number
   /** Deliveries that are the same. */
   readonly same: number
   /** Newly matched. */
@@ -60,6 +63,11 @@ export interface Backtest {
   readonly requests: boolean
   /** Deliveries that were decided by a config of another revision than the one that requests were compared with. */
   readonly otherRevision: number
+  /** Rules of which a condition or an ordering key failed: for how many events, and why for the first; at most `limits.backtestActions`. */
+  readonly failures: ReadonlyArray<{ readonly rule: string; readonly events: number; readonly reason: string }>
+  /** `false`: it was cut off; `until` is when the last event was stored that was looked at, in milliseconds. */
+  readonly complete: boolean
+  readonly until?: number
 }
 
 export interface BacktestOptions {
@@ -69,29 +77,46 @@ export interface BacktestOptions {
   readonly env: NodeJS.ProcessEnv
   /** Examples of each action. */
   readonly examples: number
-  readonly progress?: (events: number) => void
+  /** When it is cut off, of a filter that names its workspace. Absent: more than `limits.backtestEvents` events are an error. */
+  readonly bounds?: {
+    readonly events: number
+    readonly ms: number
+    /** Examples of each kind of difference together. */
+    readonly examples: number
+  }
+  readonly pace?: Pace
+  /** Told often of how many events were looked at, of how many; while the history is read, of none. */
+  readonly progress?: (events: number, of: number) => void
 }
 
 /** Fails with `Unusable` when there is too much to compare. */
 export const backtest = Effect.fnUntraced(function* (filter: ReplayFilter, options: BacktestOptions) {
-  const { plan, against, examples } = options
+  const { plan, against, examples, bounds, pace, progress } = options
   const past = yield* Past
   const range = yield* past.range(filter.from)
-  const delivered = yield* readDelivered(past, filter)
+  const delivered = yield* readDelivered(past, filter, {
+    most: bounds?.events,
+    pace,
+    progress: (events) => progress?.(0, events),
+  })
+  const { bySeq, until: known = Number.POSITIVE_INFINITY } = delivered
   const expression = yield* compiledOf(filter)
   const index = makeRuleIndex(plan)
-  const added = new Tally(examples)
-  const removed = new Tally(examples)
-  const changed = new Tally(examples)
-  const counts = { events: 0, unknown: 0, same: 0, otherRevision: 0 }
+  const tally = () => new Tally(examples, bounds?.examples)
+  const [added, removed, changed] = [tally(), tally(), tally()]
+  const failures = new Map<string, { events: number; readonly reason: string }>()
+  const counts = { events: 0, unknown: 0, failed: 0, same: 0, otherRevision: 0 }
   const chosen = ({ rule, connection }: Pick<Done, "rule" | "connection">) =>
     (filter.rule === undefined || rule === filter.rule) &&
     (filter.connection === undefined || connection === filter.connection)
 
   const compare = async (message: FoundWhole): Promise<void> => {
     const stored = decode(message)
-    if (stored === undefined || !(await leaves(filter, expression, stored.event).catch(() => false))) return
-    const before = delivered.get(message.seq)
+    if (stored === undefined) return
+    const left = await leaves(filter, expression, stored.event).catch(() => "failed" as const)
+    if (left === "failed") counts.failed++
+    if (left !== true) return
+    const before = bySeq.get(message.seq)
     if (before === undefined) {
       counts.unknown++
       return
@@ -99,7 +124,13 @@ export const backtest = Effect.fnUntraced(function* (filter: ReplayFilter, optio
     counts.events++
     const { event } = stored
     const workspace = plan.workspaces.get(event.workspace)
-    const { wanted } = workspace === undefined ? { wanted: [] } : await wantedBy(index, workspace, event)
+    const decided = workspace === undefined ? undefined : await wantedBy(index, workspace, event)
+    const wanted = decided?.wanted ?? []
+    for (const { rule, reason } of decided?.failures ?? []) {
+      const failure = failures.get(rule) ?? { events: 0, reason }
+      failure.events++
+      failures.set(rule, failure)
+    }
     const now = new Map(wanted.map((one) => [nameOf(doneOf(one)), one]))
     for (const [name, one] of now) {
       const done = doneOf(one)
@@ -123,21 +154,36 @@ export const backtest = Effect.fnUntraced(function* (filter: ReplayFilter, optio
     }
   }
 
+  const late = performance.now() + (bounds?.ms ?? Number.POSITIVE_INFINITY)
+  let looked = 0
+  let cut: number | undefined
+  let last = filter.from ?? 0
   yield* forEachEvent(
     past,
     filter,
     range,
     Effect.fnUntraced(function* (message) {
+      if (message.seq > known || performance.now() > late) {
+        cut = last
+        return "enough"
+      }
       yield* Effect.promise(() => compare(message))
-      options.progress?.(counts.events)
+      last = message.time
+      if (bySeq.has(message.seq)) looked++
+      progress?.(looked, bySeq.size)
+      return yield* rested(pace)
     }),
   )
+  const seldom = [...failures].map(([rule, failure]) => ({ rule, ...failure }))
   return {
     ...counts,
     added: added.result(),
     removed: removed.result(),
     changed: changed.result(),
     requests: against !== undefined,
+    failures: seldom.toSorted((a, b) => b.events - a.events).slice(0, limits.backtestActions),
+    complete: cut === undefined,
+    ...(cut === undefined ? {} : { until: cut }),
   } satisfies Backtest
 })
 
@@ -189,10 +235,13 @@ const becauseOf = async (
 /** Counts differences of one kind, and keeps a few examples. */
 class Tally {
   readonly #examples: number
+  /** How many more there may be, of all actions. */
+  #left: number
   readonly #actions = new Map<string, { -readonly [K in keyof Deviation]: Deviation[K] }>()
 
-  constructor(examples: number) {
+  constructor(examples: number, inAll = Number.POSITIVE_INFINITY) {
     this.#examples = examples
+    this.#left = inAll
   }
 
   /** @param example made only where it is shown */
@@ -205,7 +254,9 @@ class Tally {
       this.#actions.set(key, action)
     }
     action.deliveries++
-    if (action.examples.length < this.#examples) action.examples = [...action.examples, await example()]
+    if (action.examples.length >= this.#examples || this.#left === 0) return
+    this.#left--
+    action.examples = [...action.examples, await example()]
   }
 
   result(): Deviations {

@@ -31,7 +31,7 @@ export const readEarlier = Effect.fnUntraced(function* (
     () =>
       ledger.size > limits.replayKnown
         ? `the history tells of more than ${limits.replayKnown} deliveries since then: choose a shorter time, a rule or a connection`
-        : undefined,
+        : false,
   )
   ledger.settle()
   return { of: (delivery, time) => (time < since ? undefined : ledger.stateOf(delivery)) }

@@ -27,7 +27,17 @@ export interface Asked {
   readonly requests: number
 }
 
-const filterFields = ["from", "to", "type", "resource", "resource_id", "expression", "rule", "connection", "status"]
+export const filterFields = [
+  "from",
+  "to",
+  "type",
+  "resource",
+  "resource_id",
+  "expression",
+  "rule",
+  "connection",
+  "status",
+]
 
 /**
  * @param plans the configs that rules and connections are looked up in
@@ -62,7 +72,7 @@ const flag = (check: Checker, given: { readonly [key: string]: unknown }, name: 
   return value === true
 }
 
-const checkFilter = (
+export const checkFilter = (
   check: Checker,
   given: { readonly [key: string]: unknown },
   plans: ReadonlyArray<Plan>,

@@ -39,8 +39,11 @@ export interface Failure {
 /** What one rule says to one event. */
 export type Verdict =
   | { readonly matched: true }
-  /** `because` names the first condition that does not hold. */
-  | { readonly matched: false; readonly because: string; readonly failed: boolean }
+  /** `why` and, in words, `because` tell of the first condition that does not hold. */
+  | { readonly matched: false; readonly why: Unmet; readonly because: string }
+
+/** A condition that does not hold; `failed`: the rule's expression gave an error instead of a value. */
+export type Unmet = "resource" | "resource_id" | "tags" | "expression" | "failed"
 
 export interface RuleIndex {
   readonly workspace: (id: WorkspaceId) => WorkspacePlan | undefined
@@ -91,7 +94,7 @@ export const wantedBy = async (
     const judged = judge(workspace, rule, event)
     const verdict = judged instanceof Promise ? await judged : judged
     if (!verdict.matched) {
-      if (verdict.failed) fail(rule.id, verdict.because)
+      if (verdict.why === "failed") fail(rule.id, verdict.because)
       continue
     }
     for (const { plan, key } of actions) {
@@ -117,20 +120,20 @@ const candidatesFor = (workspace: WorkspacePlan, type: EventType): ReadonlyArray
     .toSorted((a, b) => (`${a.rule.id}/` < `${b.rule.id}/` ? -1 : 1))
 
 const matched: Verdict = { matched: true }
-const not = (because: string, failed = false): Verdict => ({ matched: false, because, failed })
+const not = (why: Unmet, because: string): Verdict => ({ matched: false, why, because })
 
 /** Whether a rule whose type fits wants the event. A promise only when its expression gives one. */
 export const judge = (workspace: WorkspacePlan, rule: RulePlan, event: Event): Verdict | Promise<Verdict> => {
   const when = rule.when
   if (when === undefined) return matched
   if (when.resource !== undefined && when.resource !== event.resource) {
-    return not(`its resource is ${shown(event.resource)}, the rule wants "${when.resource}"`)
+    return not("resource", `its resource is ${shown(event.resource)}, the rule wants "${when.resource}"`)
   }
   if (when.resource_id !== undefined && when.resource_id !== event.resource_id) {
-    return not(`its resource_id is ${shown(event.resource_id)}, the rule wants "${when.resource_id}"`)
+    return not("resource_id", `its resource_id is ${shown(event.resource_id)}, the rule wants "${when.resource_id}"`)
   }
   const missing = when.tags?.find((tag) => !workspace.tags.includes(tag))
-  if (missing !== undefined) return not(`the workspace has no tag "${missing}"`)
+  if (missing !== undefined) return not("tags", `the workspace has no tag "${missing}"`)
   if (when.expression === undefined) return matched
   const { source } = when.expression
   try {
@@ -147,10 +150,10 @@ export const judge = (workspace: WorkspacePlan, rule: RulePlan, event: Event): V
 }
 
 const judgeValue = (source: string, value: unknown): Verdict =>
-  isTrue(value) ? matched : not(`the condition \`${source}\` gave ${shown(value)}`)
+  isTrue(value) ? matched : not("expression", `the condition \`${source}\` gave ${shown(value)}`)
 
 const judgeFailure = (source: string, cause: unknown): Verdict =>
-  not(`the condition \`${source}\` failed: ${cause instanceof Error ? cause.message : String(cause)}`, true)
+  not("failed", `the condition \`${source}\` failed: ${cause instanceof Error ? cause.message : String(cause)}`)
 
 const shown = (value: unknown): string =>
   value === undefined ? "absent" : (JSON.stringify(value) ?? "absent").slice(0, 80)

@@ -10,6 +10,8 @@ import { keyToken, wholeConnection } from "../model/ids.ts"
 export interface Order {
   /** `keyToken` of the key; absent: the delivery keeps no order. */
   readonly token?: string
+  /** What the key's expression gave, as text. Absent: all of the connection keep one order. */
+  readonly key?: string
   /** Why there is no key where one was asked for. */
   readonly failure?: string
 }
@@ -33,7 +35,7 @@ export const orderOf = (workspace: WorkspacePlan, connection: string, event: Eve
     if (typeof value === "object" || typeof value === "function") return failed("it gave no text, number or boolean")
     const text = String(value)
     // The whole of a long key counts: its token is a hash.
-    return { token: keyToken(`${typeof value}:${text}`) }
+    return { token: keyToken(`${typeof value}:${text}`), key: text }
   }
   try {
     const value = ordering.key.evaluate(event)

@@ -8,7 +8,7 @@ import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import { limits } from "../config/defaults.ts"
 import type { ConnectionPlan } from "../config/plan.ts"
-import { readSecret, resolveSecrets } from "../config/secrets.ts"
+import { readSecret, resolveSecrets, secretNamesIn } from "../config/secrets.ts"
 import type { WorkspaceId } from "../model/ids.ts"
 import { Vault } from "./vault.ts"
 
@@ -20,6 +20,8 @@ export class SettingsResolver extends Context.Service<
      * line that says which secrets are missing. Cheap enough for every delivery.
      */
     readonly resolve: (connection: ConnectionPlan) => Result.Result<unknown, string>
+    /** The secrets that its settings refer to, and whether each can be had. */
+    readonly secrets: (connection: ConnectionPlan) => ReadonlyArray<{ readonly name: string; readonly set: boolean }>
     /** Secrets are looked up anew: those in files may be others. */
     readonly lookAgain: () => void
   }
@@ -61,6 +63,11 @@ export class SettingsResolver extends Context.Service<
             known.set(connection, { era, settings })
             return settings
           },
+          secrets: ({ workspace, settings }) =>
+            [...secretNamesIn(settings)].map((name) => ({
+              name,
+              set: Result.isSuccess(vaultFirst(vault, workspace)(name, env)),
+            })),
           lookAgain: () => {
             for (const era of eras.values()) era.over = true
             eras.clear()

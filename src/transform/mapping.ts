@@ -39,13 +39,14 @@ export const compileMapping = (map: unknown): Result.Result<Mapping, ReadonlyArr
     if (Result.isFailure(compiled)) return Result.fail(issuesOf(map))
     expressions.push(compiled.success)
   }
-  const mapping = Result.succeed(makeMapping(formOf(structure, map), expressions))
+  const mapping = Result.succeed(makeMapping(map, formOf(structure, map), expressions))
   if (mappings.size >= limits.mappingsRemembered) mappings.clear()
   mappings.set(content, mapping)
   return mapping
 }
 
-const makeMapping = ({ make, paths }: Form, expressions: ReadonlyArray<Expression>): Mapping => ({
+const makeMapping = (source: unknown, { make, paths }: Form, expressions: ReadonlyArray<Expression>): Mapping => ({
+  source,
   paths,
   expressions,
   evaluate: (scope) => {

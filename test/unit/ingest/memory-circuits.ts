@@ -13,6 +13,11 @@ export const makeMemoryCircuits = () => {
   const layer = Layer.mergeAll(
     Layer.succeed(ConnectionStates, {
       get: (ref) => states.get(nameOf(ref)),
+      troubled: () =>
+        [...states].flatMap(([name, state]) => {
+          const [workspace, connection] = name.split("/")
+          return state.state === "closed" ? [] : [{ workspace: workspace!, connection: connection!, state }]
+        }),
       listen: () => () => {},
       change: () => {},
     }),

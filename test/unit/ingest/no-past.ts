@@ -21,5 +21,9 @@ export const noPast = Layer.succeed(History, {
   workspacesOf: () => Effect.succeed([]),
   audit: nothing,
   usage: () => Effect.succeed([]),
+  activity: () => Effect.succeed([]),
+  activityParts: () => Effect.succeed([]),
+  backlog: () => Effect.succeed(0),
+  deadGroups: () => Effect.succeed({ groups: [], complete: true }),
   progress: Effect.succeed({ behind: 0, upTo: 0, since: 0 }),
 })

@@ -47,7 +47,7 @@ const expressionOf = (evaluate: Expression["evaluate"]): Expression => ({ source
 const verdict = async (when: NonNullable<RulePlan["when"]>, of: Event = event(), tags: ReadonlyArray<string> = []) =>
   judge(workspace({ tags }), rule("r", { when }), of)
 
-const refused = (given: Verdict): { readonly because: string; readonly failed: boolean } => {
+const refused = (given: Verdict): { readonly why: string; readonly because: string } => {
   if (given.matched) return assert.fail("it matched")
   return given
 }
@@ -124,7 +124,7 @@ describe("a rule", () => {
     assert.include(refused(await verdict(when, event({ resource: "page", resource_id: "x" }))).because, '"x"')
     const absent = refused(await verdict(when))
     assert.include(absent.because, "absent")
-    assert.isFalse(absent.failed)
+    assert.strictEqual(absent.why, "resource")
   })
 
   it("that names tags wants all of them on the workspace, and says which is missing", async () => {
@@ -139,20 +139,20 @@ describe("a rule", () => {
     assert.isTrue((await verdict({ expression: compiled(`payload.plan = "pro"`) })).matched)
     assert.isTrue((await verdict({ expression: compiled(`payload.score > 5 and type = "lead.created"`) })).matched)
     const not = refused(await verdict({ expression: compiled(`payload.plan = "free"`) }))
-    assert.isFalse(not.failed)
+    assert.strictEqual(not.why, "expression")
     assert.include(not.because, "payload.plan")
     assert.include(not.because, "false")
   })
 
   it("with an expression of something that is not there does not want the event", async () => {
     const not = refused(await verdict({ expression: compiled("payload.missing") }))
-    assert.isFalse(not.failed)
+    assert.strictEqual(not.why, "expression")
     assert.include(not.because, "absent")
   })
 
   it("whose expression fails does not want the event, and the verdict says that it failed and why", async () => {
     const failed = refused(await verdict({ expression: compiled(`$number(payload.plan) > 1`) }))
-    assert.isTrue(failed.failed)
+    assert.strictEqual(failed.why, "failed")
     assert.include(failed.because, "$number(payload.plan)")
   })
 
@@ -169,7 +169,7 @@ describe("a rule", () => {
     ]
     for (const evaluate of wrong) {
       const failed = refused(await verdict({ expression: expressionOf(evaluate) }))
-      assert.isTrue(failed.failed)
+      assert.strictEqual(failed.why, "failed")
       assert.strictEqual(failed.because, "the condition `the source` failed: broken")
     }
   })

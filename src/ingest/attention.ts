@@ -1,0 +1,116 @@
+/**
+ * What needs somebody: connections that nothing is sent over, and limits that are nearly used up, the worst first.
+ */
+import * as Effect from "effect/Effect"
+import type { Identity } from "../accounts/keys.ts"
+import { scopeOf } from "../accounts/scope.ts"
+import { CurrentPlan } from "../config/current-plan.ts"
+import { limits } from "../config/defaults.ts"
+import { History } from "../history/history.ts"
+import { ConnectionStates } from "../log/connections.ts"
+import { logTime } from "../log/log-time.ts"
+import { attentionKinds, type AttentionKind } from "../model/activity.ts"
+import { secretMissing, type ConnectionState } from "../model/connection-state.ts"
+import { monthOf, percentOf, warningPercents, type UsageScope } from "../model/usage.ts"
+import { reauthorizationRequired } from "../secrets/authorization.ts"
+import { timeText } from "./records.ts"
+
+interface Attention {
+  readonly kind: AttentionKind
+  readonly workspace: string
+  readonly connection?: string
+  readonly account?: string
+  /** In milliseconds. */
+  readonly since?: number
+  readonly by?: string
+  readonly percent?: number
+  readonly message: string
+}
+
+export const makeAttention = Effect.gen(function* () {
+  const current = yield* CurrentPlan
+  const states = yield* ConnectionStates
+  const history = yield* History
+
+  const connections = (sees: Sees): ReadonlyArray<Attention> => {
+    const { workspaces } = current.get()
+    return [...states.troubled()].flatMap(({ workspace, connection, state }) =>
+      sees(workspace) && workspaces.get(workspace)?.connections.has(connection) === true
+        ? [{ workspace, connection, ...troubleOf(state) }]
+        : [],
+    )
+  }
+
+  /** Of a limit that others share, who does not see them all is not told. */
+  const limited = Effect.fnUntraced(function* (sees: Sees) {
+    const plan = current.get()
+    const scopes = new Set<UsageScope>()
+    for (const workspace of plan.accounts === undefined ? [] : plan.workspaces.keys()) {
+      const scope = scopeOf(plan, workspace)
+      if (scope !== undefined && sees(workspace) && scope.workspaces.every(sees)) scopes.add(scope)
+    }
+    if (scopes.size === 0) return []
+    const used = yield* history.usage(
+      [...scopes].flatMap(({ workspaces }) => workspaces),
+      monthOf(logTime()),
+    )
+    const events = new Map(used.map((one) => [one.workspace, one.events]))
+    return [...scopes].flatMap((scope): ReadonlyArray<Attention> => {
+      const sum = scope.workspaces.reduce((before, one) => before + (events.get(one) ?? 0), 0)
+      const percent = percentOf(sum, scope.limit)
+      if (percent < warningPercents[0]) return []
+      return [
+        {
+          kind: percent < 100 ? "limit_near" : "limit_reached",
+          workspace: scope.workspaces[0]!,
+          ...(scope.kind === "account" ? { account: scope.name } : {}),
+          percent,
+          message: `${sum} of the ${scope.limit} events a month of the ${scope.kind} ${scope.name} are used${percent < 100 ? "" : scope.hard ? ": more are refused" : ": more are counted"}`,
+        },
+      ]
+    })
+  })
+
+  return Effect.fnUntraced(function* ({ workspaces }: Identity) {
+    const sees: Sees = (workspace) => workspaces?.has(workspace) ?? true
+    const found = [...connections(sees), ...(yield* limited(sees))]
+      .map((one) => ({ one, rank: attentionKinds.indexOf(one.kind) }))
+      .toSorted((a, b) => a.rank - b.rank || (b.one.since ?? 0) - (a.one.since ?? 0))
+    return {
+      shown: found.slice(0, limits.attentionShown).map(({ one: { since, ...one } }) => ({
+        ...one,
+        since: since === undefined ? undefined : timeText(since),
+      })),
+      more: found.length > limits.attentionShown,
+    }
+  })
+})
+
+/** Reasons that are for programs, in words. */
+const said: { readonly [reason: string]: string } = {
+  "": "no reason was given",
+  [reauthorizationRequired]:
+    "the vendor no longer takes its authorization, or has none yet: somebody must authorize it",
+  [secretMissing]: "a secret that its settings name is not there: somebody must set it",
+}
+
+type Sees = (workspace: string) => boolean
+
+const troubleOf = ({
+  state,
+  reason,
+  at,
+  by,
+}: ConnectionState): Pick<Attention, "kind" | "since" | "by" | "message"> => ({
+  kind:
+    state === "open"
+      ? "circuit_open"
+      : reason === reauthorizationRequired
+        ? "authorization_refused"
+        : by === "runtime"
+          ? "connection_stopped"
+          : "connection_paused",
+  since: at,
+  by,
+  message: said[reason] ?? reason,
+})
