@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
+import { called } from "../accounts/identity.ts"
 import { Keys, type Identity } from "../accounts/keys.ts"
 import type { About } from "../history/about.ts"
 import { Bounds, type Api } from "./api.ts"
@@ -20,6 +21,7 @@ type Bound = "open" | "limited" | { readonly refused: string }
 const publishing = { refused: "publishing" }
 const secrets = { refused: "a workspace's secrets" }
 const keys = { refused: "what a key may see" }
+const sessions = { refused: "what a session may see" }
 const audit = { refused: "the audit" }
 const activity = { refused: "how much happens" }
 const usage = { refused: "usage" }
@@ -55,6 +57,9 @@ const bounds: { readonly [G in keyof Groups]: { readonly [E in keyof Groups[G]["
   secrets: { list: secrets, set: secrets, remove: secrets },
   integrations: { list: "open", show: "open" },
   keys: { create: keys, list: keys, revoke: keys },
+  // What they are asked for is a key, a link, or the token in use.
+  signIn: { signIn: "open", signOut: "open", me: "open" },
+  sessions: { mint: sessions, launch: "open", refresh: "open", list: sessions, end: sessions },
   audit: { ofWorkspace: audit, ofAll: audit },
   replays: { begin: "limited", list: "limited", show: "limited", stop: "limited" },
   // What it would do is by the config alone.
@@ -109,5 +114,5 @@ export const within = <F extends About>(identity: Identity, filter: F): Result.R
 const refusal = (identity: Identity, why: string): Problem => {
   const { resource = "any", resource_id } = identity
   const about = resource_id === undefined ? resource : `${resource}/${resource_id}`
-  return problem(403, `${identity.name} is bound to the resource ${about}: ${why}`)
+  return problem(403, `${called(identity)} is bound to the resource ${about}: ${why}`)
 }

@@ -74,7 +74,6 @@ const values: { readonly [name: string]: unknown } = {
 /** What `id` is, by the name of the schema that it is in. */
 const ids: { readonly [identifier: string]: string } = {
   Workspace: "acme-prod",
-  WorkspaceWhole: "acme-prod",
   Connection: "crm",
   Rule: "new-lead",
   Integration: "hubspot",
