@@ -15,7 +15,7 @@ import { deadIndex } from "./dead-groups.ts"
 import { latestTables } from "./latest.ts"
 
 /** Of another shape: built anew from the log. To be raised whenever the tables, or what is put into them, change. */
-const shapeVersion = 3
+const shapeVersion = 4
 
 const tables = {
   checkpoint: `one INTEGER PRIMARY KEY CHECK (one = 1), log TEXT NOT NULL, seq INTEGER NOT NULL, time INTEGER NOT NULL,
