@@ -5,7 +5,7 @@ import { useState } from "react"
 import { Button } from "./button.tsx"
 
 /** As it is, if it is none. */
-const pretty = (value: unknown): string => {
+export const pretty = (value: unknown): string => {
   if (typeof value !== "string") return JSON.stringify(value, undefined, 2)
   try {
     return JSON.stringify(JSON.parse(value), undefined, 2)

@@ -8,20 +8,16 @@ import * as Schema from "effect/Schema"
 import { auditedActs } from "../model/record.ts"
 import { listOf, pageQuery, parameter, periodQuery, readProblems, time, workspaceParams } from "./api-parts.ts"
 
-const workspaceFields = {
+const Workspace = Schema.Struct({
   id: Schema.String,
   account: Schema.optionalKey(Schema.String.annotate({ description: "The account that it belongs to." })),
   tags: Schema.Array(Schema.String),
   revision: Schema.String.annotate({ description: "Of the config that is in force." }),
   counts: Schema.Struct({ connections: Schema.Int, rules: Schema.Int, event_types: Schema.Int }),
-}
-const Workspace = Schema.Struct(workspaceFields).annotate({ identifier: "Workspace" })
-const WorkspaceWhole = Schema.Struct({
-  ...workspaceFields,
   circuits: Schema.Struct({ closed: Schema.Int, open: Schema.Int, paused: Schema.Int }).annotate({
     description: "How many of its connections are how.",
   }),
-}).annotate({ identifier: "WorkspaceWhole" })
+}).annotate({ identifier: "Workspace" })
 
 export const ruleWhen = Schema.optionalKey(
   Schema.Struct({
@@ -109,6 +105,7 @@ export class WorkspacesApi extends HttpApiGroup.make("workspaces")
       query: Schema.Struct({
         account: parameter("Only those of this account."),
         tag: parameter("Only those that have this tag."),
+        text: parameter("Only those whose id has this text in it, whatever the case of its letters."),
         ...pageQuery,
       }),
       success: listOf(Workspace),
@@ -118,7 +115,7 @@ export class WorkspacesApi extends HttpApiGroup.make("workspaces")
     ),
     HttpApiEndpoint.get("show", `${root}/:workspace`, {
       params: workspaceParams,
-      success: WorkspaceWhole,
+      success: Workspace,
       error: readProblems,
     }).annotateMerge(OpenApi.annotations({ summary: "Show a workspace" })),
     HttpApiEndpoint.get("rules", `${root}/:workspace/rules`, {

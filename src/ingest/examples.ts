@@ -56,6 +56,13 @@ const values: { readonly [name: string]: unknown } = {
   response: '{"error":"try again later"}',
   revision: "3f9c1a7be204",
   rule: "new-lead",
+  rules: {
+    "new-lead": {
+      on: "lead.created",
+      when: { expression: 'payload.plan = "pro"' },
+      actions: [{ connection: "crm", map: { email: "payload.email" } }],
+    },
+  },
   source: "website",
   step_seconds: 900,
   tag: "eu",
@@ -74,7 +81,6 @@ const values: { readonly [name: string]: unknown } = {
 /** What `id` is, by the name of the schema that it is in. */
 const ids: { readonly [identifier: string]: string } = {
   Workspace: "acme-prod",
-  WorkspaceWhole: "acme-prod",
   Connection: "crm",
   Rule: "new-lead",
   Integration: "hubspot",

@@ -20,6 +20,8 @@ import { listResponse, namePage, type NamePage, pageByName } from "./pages.ts"
 import { noQuery, readQuery, textReader } from "./query.ts"
 import { timeText } from "./records.ts"
 
+const listReaders = { account: textReader, tag: textReader, text: textReader, ...namePage }
+
 interface Place {
   readonly workspace: string
 }
@@ -35,32 +37,38 @@ export const makeWorkspaces = Effect.gen(function* () {
   const list = (request: HttpServerRequest) =>
     answeredNow(
       Result.flatMap(authenticate(keys, request.headers, "read"), (identity) =>
-        Result.map(readQuery(request.url, { account: textReader, tag: textReader, ...namePage }), (query) => {
+        Result.map(readQuery(request.url, listReaders), (query) => {
           const plan = current.get()
+          const text = query.text?.toLowerCase()
           const wanted = [...(identity.workspaces ?? plan.workspaces.keys())]
             .map((id) => plan.workspaces.get(id))
             .filter((one) => one !== undefined && allows(identity, "read", one.id))
             .filter((one) => query.account === undefined || one!.account === query.account)
-            .filter((one) => query.tag === undefined || one!.tags.includes(query.tag)) as Array<WorkspacePlan>
+            .filter((one) => query.tag === undefined || one!.tags.includes(query.tag))
+            .filter((one) => text === undefined || one!.id.toLowerCase().includes(text)) as Array<WorkspacePlan>
           const { records, next } = pageByName(wanted, ({ id }) => id, query)
           return listResponse(
             query.limit,
             next,
-            records.map((one) => workspaceRecord(one, plan)),
+            records.map((one) => recordOf(one, plan)),
           )
         }),
       ),
     )
 
+  const recordOf = (workspace: WorkspacePlan, plan: Plan) => {
+    const circuits = { closed: 0, open: 0, paused: 0 }
+    for (const connection of workspace.connections.keys()) {
+      circuits[states.get({ workspace: workspace.id, connection })?.state ?? "closed"]++
+    }
+    return { ...workspaceRecord(workspace, plan), circuits }
+  }
+
   const show = (request: HttpServerRequest, place: Place) =>
     answered(
-      Effect.map(asked(request, place, noQuery), ({ workspace }) => {
-        const circuits = { closed: 0, open: 0, paused: 0 }
-        for (const connection of workspace.connections.keys()) {
-          circuits[states.get({ workspace: workspace.id, connection })?.state ?? "closed"]++
-        }
-        return HttpServerResponse.jsonUnsafe({ ...workspaceRecord(workspace, current.get()), circuits })
-      }),
+      Effect.map(asked(request, place, noQuery), ({ workspace }) =>
+        HttpServerResponse.jsonUnsafe(recordOf(workspace, current.get())),
+      ),
     )
 
   const rules = (request: HttpServerRequest, place: Place) =>

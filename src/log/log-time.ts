@@ -13,6 +13,12 @@ let offsetMs: number | undefined
 /** Milliseconds since 1970 by the server's clock; by our own until the server has said. */
 export const logTime = (): number => (offsetMs === undefined ? Date.now() : Math.round(performance.now() + offsetMs))
 
+/** The end of the last year that the server can read. */
+const timeMax = Date.parse("9999-12-31T23:59:59.999Z")
+
+/** A time as the server reads it, whatever somebody's id or filter made of it. */
+export const serverTime = (ms: number): string => new Date(Math.min(Math.max(0, ms), timeMax)).toISOString()
+
 /** Asks the server what time it is, now and again and again. Gives back how to stop that. */
 export const followLogTime = (nc: NatsConnection): (() => void) => {
   const ask = async (): Promise<void> => {

@@ -10,6 +10,7 @@ import { LogUnavailable } from "../model/errors.ts"
 import { Nats, reasonOf, type NatsShape } from "./connection.ts"
 import { nextMessages, nextOfLeader, type FoundWhole } from "./direct.ts"
 import { readCheckpoint } from "./fenced.ts"
+import { serverTime } from "./log-time.ts"
 import { routerOf, type RouterCheckpoint } from "./partition.ts"
 import { streams } from "./topology.ts"
 
@@ -91,7 +92,7 @@ const attempt = <A>(operation: string, run: () => Promise<A>): Effect.Effect<A, 
 
 const since = async ({ jsm }: NatsShape, stream: StreamName, time: number): Promise<number> => {
   // The server takes it; the client's types do not know it.
-  const query = { start_time: new Date(Math.max(0, time)).toISOString() } as unknown as { readonly seq: number }
+  const query = { start_time: serverTime(time) } as unknown as { readonly seq: number }
   const message = await jsm.streams.getMessage(stream, query)
   return message?.seq ?? (await jsm.streams.info(stream)).state.last_seq + 1
 }

@@ -15,7 +15,7 @@ import { LogUnavailable } from "../model/errors.ts"
 import type { DeliveryRevived } from "../model/record.ts"
 import { publishBatch, type Message } from "./batch.ts"
 import { Nats, reasonOf, type NatsShape } from "./connection.ts"
-import { logTime } from "./log-time.ts"
+import { logTime, serverTime } from "./log-time.ts"
 import { openPull } from "./pull.ts"
 import { streams } from "./topology.ts"
 import { readyMessage, recordsOf } from "./work.ts"
@@ -151,7 +151,7 @@ const startOf = (options: Parameters<LogReader["Service"]["scan"]>[1]) => {
     return { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: Math.max(1, options.fromSeq) }
   }
   if (options.fromTime !== undefined) {
-    return { deliver_policy: DeliverPolicy.StartTime, opt_start_time: new Date(options.fromTime).toISOString() }
+    return { deliver_policy: DeliverPolicy.StartTime, opt_start_time: serverTime(options.fromTime) }
   }
   return { deliver_policy: options.follow === true ? DeliverPolicy.New : DeliverPolicy.All }
 }

@@ -120,14 +120,21 @@ describe("workspaces", () => {
   test("a key is shown its own, and what is in them", async () => {
     const { json } = await get("workspaces", keys.reader)
     const counts = { connections: 3, rules: 2, event_types: 2 }
-    const acme = { id: "acme", tags: ["eu"], revision: expect.stringMatching(/^\w{12}$/), counts }
+    const acme = {
+      id: "acme",
+      tags: ["eu"],
+      revision: expect.stringMatching(/^\w{12}$/),
+      counts,
+      circuits: { closed: 3, open: 0, paused: 0 },
+    }
     expect(json).toEqual({ count: 1, limit: 50, next_cursor: null, records: [acme] })
     expect((await get("workspaces?limit=1", adminKey)).json).toMatchObject({
       count: 1,
       next_cursor: expect.any(String),
     })
     expect((await get("workspaces?tag=us", adminKey)).json.records).toEqual([])
-    expect((await get("workspaces/acme")).json).toEqual({ ...acme, circuits: { closed: 3, open: 0, paused: 0 } })
+    expect((await get("workspaces?text=CM", adminKey)).json.records).toEqual([acme])
+    expect((await get("workspaces/acme")).json).toEqual(acme)
   })
 
   test("connections have their backlog, last success and last failure, and are filtered", async () => {

@@ -221,7 +221,8 @@ const fitting = (world: World, given: Schema, depth: number, name = ""): fc.Arbi
   if (depth === 0) return odd
   const thing = thingOf(world.things, name)
   const right = fits(world, schema, depth, name)
-  return mostly(thing === undefined || schema["type"] === "array" ? right : mostly(fc.constant(thing), right), odd)
+  const named = thing !== undefined && !["array", "object"].includes(schema["type"])
+  return mostly(named ? mostly(fc.constant(thing), right) : right, odd)
 }
 
 const fits = (world: World, schema: Schema, depth: number, name: string): fc.Arbitrary<unknown> => {
@@ -235,7 +236,7 @@ const fits = (world: World, schema: Schema, depth: number, name: string): fc.Arb
       const known = Object.fromEntries(fields.map(([name, inner]) => [name, fitting(world, inner, depth - 1, name)]))
       const requiredKeys: ReadonlyArray<string> = schema["required"] ?? []
       return fields.length === 0
-        ? fc.dictionary(fc.string({ maxLength: 8 }), fc.jsonValue({ maxDepth: 2 }), { maxKeys: 4 })
+        ? fc.dictionary(fc.string({ maxLength: 8 }), valuesOf(world, schema, depth), { maxKeys: 4 })
         : fc.record(known, { requiredKeys: fields.map(([name]) => name).filter((name) => requiredKeys.includes(name)) })
     }
     case "array":
@@ -258,3 +259,9 @@ const fits = (world: World, schema: Schema, depth: number, name: string): fc.Arb
       return fc.jsonValue({ maxDepth: 2 })
   }
 }
+
+/** What an object has whose keys are anybody's. */
+const valuesOf = (world: World, { additionalProperties: schema }: Schema, depth: number): fc.Arbitrary<unknown> =>
+  typeof schema === "object" && Object.keys(schema).length > 0
+    ? fitting(world, schema, depth - 1)
+    : fc.jsonValue({ maxDepth: 2 })

@@ -86,7 +86,7 @@ const exampleOf = (spec: any, given: Schema, things: Things, name = ""): unknown
   const schema = resolve(spec, given)
   const thing = thingOf(things, name)
   if (schema["type"] === "array") return [thing ?? exampleOf(spec, schema["items"] ?? {}, things, name)]
-  if (thing !== undefined) return thing
+  if (thing !== undefined && schema["type"] !== "object") return thing
   if (schema["const"] !== undefined) return schema["const"]
   if (schema["enum"] !== undefined) return schema["enum"][0]
   const choice = schema["anyOf"] ?? schema["oneOf"]
@@ -100,6 +100,8 @@ const exampleOf = (spec: any, given: Schema, things: Things, name = ""): unknown
             required.includes(field) || thingOf(things, field) !== undefined || isChoice(resolve(spec, inner)),
         )
         .map(([field, inner]) => [field, exampleOf(spec, inner, things, field)])
+      // Things by their names: one of them.
+      if (thing !== undefined) fields.push([thing, exampleOf(spec, schema["additionalProperties"] ?? {}, things)])
       return Object.fromEntries(fields)
     }
     case "integer":
