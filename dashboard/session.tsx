@@ -18,6 +18,12 @@ export const useMay = (scope: Scope): boolean => {
   return scopes.includes(scope) || scopes.includes("admin")
 }
 
+/** Whether one is shown only what is about one resource: what is counted of all, and what is done to all, is refused. */
+export const useBound = (): boolean => {
+  const { resource, resource_id } = useMe()
+  return resource !== undefined || resource_id !== undefined
+}
+
 /** Asks again who is asking: after somebody has signed in or out. */
 export const useAskAgain = (): (() => void) => {
   const queries = useQueryClient()
