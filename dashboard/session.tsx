@@ -24,6 +24,12 @@ export const useBound = (): boolean => {
   return resource !== undefined || resource_id !== undefined
 }
 
+/** Whether they may hold rules against past events: these are of every resource, so not whoever is bound to one. */
+export const useMayBacktest = (): boolean => {
+  const bound = useBound()
+  return useMay("operate") && !bound
+}
+
 /** Asks again who is asking: after somebody has signed in or out. */
 export const useAskAgain = (): (() => void) => {
   const queries = useQueryClient()
