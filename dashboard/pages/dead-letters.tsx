@@ -27,9 +27,10 @@ export const DeadLettersPage = () => {
       lead="Deliveries that were given up: their attempts are used up, or no further one could help. They are kept, and can be sent again."
     >
       <Filter filters={filters} />
+      <Operations are="running" />
       <Groups filters={filters} />
-      <Operations />
       <Letters filters={filters} />
+      <Operations are="over" />
     </Page>
   )
 }

@@ -83,6 +83,8 @@ const Preview = ({
       queryFn: ({ signal }: { readonly signal: AbortSignal }) =>
         call(begin, { params: { workspace }, body: { action, filter, preview: true } }, signal),
       refetchOnWindowFocus: false,
+      // What was counted before is not what would be done now.
+      gcTime: 0,
     })),
   })
   const problem = previews.find(({ error }) => error !== null)?.error as Problem | undefined
