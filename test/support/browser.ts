@@ -35,7 +35,7 @@ export interface Visit {
 
 /** A person's own window: no cookie of another's, paths below `origin`, nothing of any other origin expected. */
 export const openWindow = async (browser: Browser, origin: string, look: Look = {}): Promise<Visit> => {
-  const { width = 1280, height = 800, scheme = "light", zone = "Europe/Berlin", locale = "en-GB" } = look
+  const { width = 1280, height = 800, scheme = "light", zone = "UTC", locale = "en-GB" } = look
   const context = await browser.newContext({
     baseURL: origin,
     viewport: { width, height },

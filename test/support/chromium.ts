@@ -2,13 +2,14 @@
  * Finds a Chromium for the tests, or fetches Debian's: a named binary, the PATH, our cache, and on Debian the package `chromium` with all
  * that it needs and this machine has not, unpacked into the cache without root. Where there is none, it is said why.
  */
-import { execFile, spawn } from "node:child_process"
+import { execFile } from "node:child_process"
 import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises"
 import { homedir } from "node:os"
 import { delimiter, dirname, join } from "node:path"
 import { promisify } from "node:util"
 import { reasonOf } from "../../src/log/connection.ts"
 import { privateApt, thisSystem } from "../../src/log/private-apt.ts"
+import { withLock } from "./lock.ts"
 
 const run = promisify(execFile)
 
@@ -118,21 +119,4 @@ const fontsBelow = (folder: string): string => {
     '<match><edit name="family" mode="append_last"><string>Liberation Sans</string></edit></match>',
     "</fontconfig>\n",
   ].join("\n")
-}
-
-/** One process at a time does the work; the lock ends with the process that holds it. */
-const withLock = async <A>(file: string, work: () => Promise<A>): Promise<A> => {
-  const holder = spawn("flock", [file, "sh", "-c", "echo held; cat"], { stdio: ["pipe", "pipe", "inherit"] })
-  const ended = new Promise<void>((done) => holder.once("close", () => done()))
-  await new Promise<void>((held, fail) => {
-    holder.stdout.once("data", () => held())
-    holder.once("error", fail)
-    holder.once("exit", () => fail(new Error(`${file} could not be locked`)))
-  })
-  try {
-    return await work()
-  } finally {
-    holder.stdin.end()
-    await ended
-  }
 }
