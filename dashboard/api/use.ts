@@ -12,6 +12,9 @@ export const calm = 15_000
 /** Pages of a list that are kept in view and asked for again: each has up to 50 records. */
 const pagesMax = 20
 
+/** How often to ask for what need not be there yet, and does not change by itself once it is: its page was opened as it was stored. */
+export const untilThere = (answer: unknown): number => (answer === undefined ? live : 0)
+
 export const makeQueries = (): QueryClient =>
   new QueryClient({
     defaultOptions: {

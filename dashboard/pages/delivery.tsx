@@ -3,7 +3,7 @@
  */
 import { useEffect } from "react"
 import { Link, useParams } from "wouter"
-import { live, useAct, useCall } from "../api/use.ts"
+import { live, untilThere, useAct, useCall } from "../api/use.ts"
 import { Timeline } from "../delivery/attempts.tsx"
 import type { DeliveryWhole } from "../delivery/life.ts"
 import { Picture } from "../delivery/picture.tsx"
@@ -28,7 +28,7 @@ const useDelivery = () => {
   const whole = useCall(
     "GET /api/v1/workspaces/:workspace/deliveries/:delivery",
     { params: { workspace, delivery: id } },
-    { once: true },
+    { once: true, everyBy: untilThere },
   )
   const { event, rule, connection, replay } = whole.data ?? {}
   const listed = useCall(

@@ -3,7 +3,7 @@
  */
 import { useParams } from "wouter"
 import type { CallOutput } from "../api/contract.ts"
-import { live, useAct, useCall, useList } from "../api/use.ts"
+import { live, untilThere, useAct, useCall, useList } from "../api/use.ts"
 import { Button, ButtonLink } from "../parts/button.tsx"
 import { Code } from "../parts/code.tsx"
 import { deliveryColumn, Outcomes } from "../parts/deliveries.tsx"
@@ -25,7 +25,11 @@ export const EventPage = () => {
   const me = useMe()
   const mayOperate = useMay("operate")
   // Each time that a payload is answered, the audit is told. How the event is now is asked for without it.
-  const whole = useCall("GET /api/v1/workspaces/:workspace/events/:event", { params }, { once: true })
+  const whole = useCall(
+    "GET /api/v1/workspaces/:workspace/events/:event",
+    { params },
+    { once: true, everyBy: untilThere },
+  )
   const now = useCall(
     "GET /api/v1/workspaces/:workspace/events",
     { params: { workspace }, query: { id: event, limit: "1" } },
