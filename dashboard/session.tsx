@@ -18,6 +18,12 @@ export const useMay = (scope: Scope): boolean => {
   return scopes.includes(scope) || scopes.includes("admin")
 }
 
+/** Whether whoever is asking sees one resource alone: they are refused what cannot be limited to it. */
+export const useBound = (): boolean => {
+  const { resource, resource_id } = useMe()
+  return resource !== undefined || resource_id !== undefined
+}
+
 /** Asks again who is asking: after somebody has signed in or out. */
 export const useAskAgain = (): (() => void) => {
   const queries = useQueryClient()

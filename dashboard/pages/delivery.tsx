@@ -15,7 +15,7 @@ import { Answered } from "../parts/states.tsx"
 import { Status } from "../parts/status.tsx"
 import { Time } from "../parts/time.tsx"
 import { useTell } from "../parts/toast.tsx"
-import { useMay, useMe } from "../session.tsx"
+import { useBound, useMay } from "../session.tsx"
 import "../delivery/delivery.css"
 
 /**
@@ -53,7 +53,7 @@ const useDelivery = () => {
 export const DeliveryPage = () => {
   const workspace = useWorkspace()
   const { delivery: id } = useParams<{ readonly delivery: string }>()
-  const me = useMe()
+  const bound = useBound()
   const whole = useDelivery()
   const { data } = whole
   return (
@@ -63,7 +63,7 @@ export const DeliveryPage = () => {
       acts={
         data !== undefined && (
           <>
-            {me.resource === undefined && (
+            {!bound && (
               <ButtonLink to={`${workspacePath(workspace, "audit")}?target=${encodeURIComponent(id)}`}>
                 Audit
               </ButtonLink>

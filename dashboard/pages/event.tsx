@@ -14,7 +14,7 @@ import { Status } from "../parts/status.tsx"
 import { ListTable } from "../parts/table.tsx"
 import { Time } from "../parts/time.tsx"
 import { useTell } from "../parts/toast.tsx"
-import { useMay, useMe } from "../session.tsx"
+import { useBound, useMay } from "../session.tsx"
 
 type EventWhole = CallOutput<"GET /api/v1/workspaces/:workspace/events/:event">
 
@@ -22,7 +22,7 @@ export const EventPage = () => {
   const workspace = useWorkspace()
   const { event } = useParams<{ readonly event: string }>()
   const params = { workspace, event }
-  const me = useMe()
+  const bound = useBound()
   const mayOperate = useMay("operate")
   // Each time that a payload is answered, the audit is told. How the event is now is asked for without it.
   const whole = useCall(
@@ -45,7 +45,7 @@ export const EventPage = () => {
             <ButtonLink to={`${workspacePath(workspace, "explain")}?event=${encodeURIComponent(event)}`}>
               Explain
             </ButtonLink>
-            {me.resource === undefined && (
+            {!bound && (
               <ButtonLink to={`${workspacePath(workspace, "audit")}?target=${encodeURIComponent(event)}`}>
                 Audit
               </ButtonLink>
