@@ -8,6 +8,7 @@ import * as Result from "effect/Result"
 import * as Semaphore from "effect/Semaphore"
 import { Admission } from "./accounts/admission.ts"
 import { generateKey, Keys } from "./accounts/keys.ts"
+import { Sessions } from "./accounts/sessions.ts"
 import { UsageWatch } from "./accounts/usage-watch.ts"
 import { CurrentPlan, type PlanHolder } from "./config/current-plan.ts"
 import { limits } from "./config/defaults.ts"
@@ -46,6 +47,7 @@ import { Past } from "./log/past.ts"
 import { Operations } from "./log/operations.ts"
 import { LogReader } from "./log/reader.ts"
 import { Replays } from "./log/replays.ts"
+import { KnownSessions } from "./log/sessions.ts"
 import { tellConfigs } from "./log/tell-configs.ts"
 import { UsageLog } from "./log/usage-log.ts"
 import { Work } from "./log/work.ts"
@@ -129,6 +131,7 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
             History.layer(settings.dataDir),
           ),
         ),
+        Layer.provideMerge(Sessions.layer),
         Layer.provideMerge(Keys.layer({ adminKey: settings.adminKey ?? generated, keys: options.keys })),
         Layer.provideMerge(
           Layer.mergeAll(
@@ -136,6 +139,7 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
             HistoryLog.layer,
             Audit.layer,
             IssuedKeys.layer,
+            KnownSessions.layer,
             Partitions.layer,
             Work.layer,
             LaneLogs.layer,

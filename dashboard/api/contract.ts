@@ -8,7 +8,7 @@ import type { Api } from "../../src/ingest/api.ts"
 
 type Groups = (typeof Api)["groups"]
 type Values<T> = T[keyof T]
-type Endpoint = Values<{ [G in keyof Groups]: Values<Groups[G]["endpoints"]> }> | SessionEndpoint
+type Endpoint = Values<{ [G in keyof Groups]: Values<Groups[G]["endpoints"]> }>
 
 /** `GET /api/v1/workspaces`, … */
 export type CallName = Endpoint extends infer E
@@ -48,34 +48,3 @@ export type ListName = {
     ? Name
     : never
 }[CallName]
-
-/** Until the API has them. */
-type SessionEndpoint =
-  | HttpApiEndpoint.HttpApiEndpoint<
-      "me",
-      "GET",
-      "/api/v1/me",
-      never,
-      never,
-      never,
-      never,
-      Schema.Schema<{
-        readonly name: string
-        readonly kind: "key" | "member" | "embed"
-        readonly scopes: ReadonlyArray<"publish" | "read" | "payload:read" | "operate" | "admin">
-        readonly workspaces?: ReadonlyArray<string>
-        readonly resource?: string
-        readonly resource_id?: string
-        readonly expires_at?: string
-      }> &
-        Schema.Top
-    >
-  | HttpApiEndpoint.HttpApiEndpoint<
-      "signIn",
-      "POST",
-      "/api/v1/sign-in",
-      never,
-      never,
-      Schema.Schema<{ readonly key: string } | { readonly link: string }> & Schema.Top
-    >
-  | HttpApiEndpoint.HttpApiEndpoint<"signOut", "DELETE", "/api/v1/sign-in">

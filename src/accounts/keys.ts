@@ -3,7 +3,8 @@
  * look-up by hash tells nobody anything by the time it takes.
  *
  * Keys come from the environment (the first admin key, the settings), from the config's plan, which a reload may change, and from the log:
- * those that were made while the runtime ran (`log/issued-keys.ts`).
+ * those that were made while the runtime ran (`log/issued-keys.ts`). Whoever signed in sends a session's token instead, which stands for the
+ * session's parent.
  */
 import { hash, randomBytes } from "node:crypto"
 import * as Context from "effect/Context"
@@ -15,40 +16,23 @@ import type { KeyDeclaration, KeyPlan, Plan } from "../config/plan.ts"
 import type { SettingsKey } from "../config/settings.ts"
 import { IssuedKeys } from "../log/issued-keys.ts"
 import { logTime } from "../log/log-time.ts"
+import { KnownSessions } from "../log/sessions.ts"
 import type { Issue } from "../model/errors.ts"
-import type { EventType, KeyId, WorkspaceId } from "../model/ids.ts"
 import type { IssuedKey, Scope } from "../model/key.ts"
-import { matchesType } from "../model/type-pattern.ts"
+import type { Session } from "../model/session.ts"
+import { allows, type Identity } from "./identity.ts"
+import { identityOfSession, identityWithin, type Parents } from "./session-identity.ts"
+import { readToken, sessionTokenIn } from "./session-token.ts"
 
 export type { Scope } from "../model/key.ts"
+export { allows, allowsOrigin, allowsType, type Identity } from "./identity.ts"
 
 /** Random bytes in a key that is made here. */
 const keyBytes = 32
 /** Longer ones are not looked at. */
 const keyCharactersMax = 512
-/** What a key lets its holder do. */
-export interface Identity {
-  /** The key's name, for the audit and for messages; never the key. */
-  readonly name: string
-  /** Of a key that was made while the runtime ran. */
-  readonly id?: KeyId
-  /** `admin` includes every other. */
-  readonly scopes: ReadonlySet<Scope>
-  /** Absent: every workspace. */
-  readonly workspaces?: ReadonlySet<WorkspaceId>
-  /** The workspace of the key that is bound to exactly one: for events that name none. */
-  readonly onlyWorkspace?: WorkspaceId
-  /** Of a publishable key: origins whose pages may use it, or `*`. Absent: the key is none for browsers. */
-  readonly origins?: ReadonlySet<string>
-  /** Patterns of what it may publish. Absent: all. */
-  readonly eventTypes?: ReadonlyArray<EventType>
-  /** Of a session that is bound to one: it is shown and does only what is about events of this resource. */
-  readonly resource?: string
-  /** And of this one of them. Absent: any. */
-  readonly resource_id?: string
-}
-
-export type NotKnown = "missing" | "unknown" | "expired"
+/** `over`: a session was sent that is no longer one. */
+export type NotKnown = "missing" | "unknown" | "expired" | "over"
 
 export class Keys extends Context.Service<
   Keys,
@@ -57,6 +41,10 @@ export class Keys extends Context.Service<
     readonly authenticate: (headers: {
       readonly [name: string]: string | undefined
     }) => Result.Result<Identity, NotKnown>
+    /** The holder of a key. */
+    readonly holderOf: (key: string) => Result.Result<Identity, NotKnown>
+    /** Whoever has that session, if its parent still allows it. */
+    readonly within: (session: Session) => Identity | undefined
     /** Whose key is sent, if it has expired. */
     readonly expired: (headers: { readonly [name: string]: string | undefined }) => Identity | undefined
     /** Whether pages of this origin may use any key: what is told to a browser that has not sent one yet. */
@@ -67,12 +55,13 @@ export class Keys extends Context.Service<
   static readonly layer = (options: {
     readonly adminKey?: string | undefined
     readonly keys: ReadonlyArray<KeyPlan>
-  }): Layer.Layer<Keys, never, CurrentPlan | IssuedKeys> =>
+  }): Layer.Layer<Keys, never, CurrentPlan | IssuedKeys | KnownSessions> =>
     Layer.effect(
       Keys,
       Effect.gen(function* () {
         const current = yield* CurrentPlan
         const issued = yield* IssuedKeys
+        const sessions = yield* KnownSessions
         const fixed = [...(options.adminKey === undefined ? [] : [adminKeyPlan(options.adminKey)]), ...options.keys]
         let plan: Plan | undefined
         let index: ReadonlyMap<string, Known> = new Map()
@@ -85,8 +74,7 @@ export class Keys extends Context.Service<
           }
           return index
         }
-        const find = (key: string): Known | undefined => {
-          const hash = hashKey(key)
+        const find = (hash: string): Known | undefined => {
           const here = declared().get(hash)
           if (here !== undefined) return here
           const record = issued.find(hash)
@@ -97,10 +85,25 @@ export class Keys extends Context.Service<
           return known
         }
         const origins = makeOrigins(declared, issued)
+        const parents = (): Parents => ({
+          plan: current.get(),
+          holderOf: (hash) => Result.getOrUndefined(holder(find(hash))),
+        })
+        const inSession = (text: string): Result.Result<Identity, NotKnown> => {
+          const token = readToken("session", text)
+          const session = token === undefined ? undefined : sessions.find(token.id)?.session
+          const identity = session === undefined ? undefined : identityOfSession(session, token!.hash, parents())
+          return identity === undefined ? over : Result.succeed(identity)
+        }
         return {
-          authenticate: (headers) => authenticate(headers, find),
+          authenticate: (headers) => {
+            const token = sessionTokenIn(headers)
+            return token === undefined ? authenticate(headers, find) : inSession(token)
+          },
+          holderOf: (key) => holder(find(hashKey(bounded(key)))),
+          within: (session) => identityWithin(session, parents()),
           expired: (headers) => {
-            const known = find(keyIn(headers) ?? "")
+            const known = find(hashKey(keyIn(headers) ?? ""))
             return known !== undefined && isOver(known) ? known.identity : undefined
           },
           welcomes: (origin) => Math.max(origins().get(origin) ?? 0, origins().get("*") ?? 0) > logTime(),
@@ -124,19 +127,6 @@ const makeOrigins = (declared: () => ReadonlyMap<string, Known>, issued: IssuedK
     return origins
   }
 }
-
-/** Whether the key lets its holder do that, in that workspace if one is given. */
-export const allows = (identity: Identity, scope: Scope, workspace?: WorkspaceId): boolean =>
-  (identity.scopes.has(scope) || identity.scopes.has("admin")) &&
-  (workspace === undefined || identity.workspaces === undefined || identity.workspaces.has(workspace))
-
-/** Whether the key lets its holder publish events of the type. */
-export const allowsType = ({ eventTypes }: Identity, type: EventType): boolean =>
-  eventTypes === undefined || eventTypes.some((pattern) => matchesType(pattern, type))
-
-/** Whether pages of the origin may publish with the key. */
-export const allowsOrigin = ({ origins }: Identity, origin: string): boolean =>
-  origins !== undefined && (origins.has("*") || origins.has(origin))
 
 /** A new key, to be shown once: `msh_…`, or `msh_pub_…` for one that may be seen; 256 random bits. */
 export const generateKey = (publishable = false): string =>
@@ -182,8 +172,11 @@ const isOver = ({ expires }: Known): boolean => expires <= logTime()
 const toKnown = (key: KeyPlan | IssuedKey): Known => ({
   expires: key.expires ?? Number.POSITIVE_INFINITY,
   identity: {
+    kind: "key",
     name: key.name,
+    parent: { key: key.hash.toLowerCase() },
     ...("id" in key ? { id: key.id } : {}),
+    ...(key.expires === undefined ? {} : { expires: key.expires }),
     scopes: key.publishable ? publishOnly : new Set(key.scopes),
     ...(key.workspaces === undefined ? {} : { workspaces: new Set(key.workspaces) }),
     ...(key.workspaces?.length === 1 ? { onlyWorkspace: key.workspaces[0]! } : {}),
@@ -194,11 +187,11 @@ const toKnown = (key: KeyPlan | IssuedKey): Known => ({
 
 const authenticate = (
   headers: { readonly [name: string]: string | undefined },
-  find: (key: string) => Known | undefined,
+  find: (hash: string) => Known | undefined,
 ): Result.Result<Identity, NotKnown> => {
   const key = keyIn(headers)
   if (key === undefined) return Result.fail("missing")
-  const identity = holder(find(key))
+  const identity = holder(find(hashKey(key)))
   if (headers.authorization !== undefined || Result.isFailure(identity)) return identity
   // Whatever the key may do elsewhere, by this header it may only publish.
   return allows(identity.success, "publish") ? Result.succeed({ ...identity.success, scopes: publishOnly }) : unknown
@@ -212,13 +205,16 @@ const keyIn = ({
   readonly [name: string]: string | undefined
 }): string | undefined => {
   const key = authorization === undefined ? publishable : (bearerPattern.exec(authorization)?.[1] ?? "")
-  return key === undefined || key.length <= keyCharactersMax ? key : ""
+  return key === undefined ? undefined : bounded(key)
 }
+
+const bounded = (key: string): string => (key.length <= keyCharactersMax ? key : "")
 
 const bearerPattern = /^Bearer +(\S+) *$/i
 
 const unknown: Result.Result<Identity, NotKnown> = Result.fail("unknown")
 const expired: Result.Result<Identity, NotKnown> = Result.fail("expired")
+const over: Result.Result<Identity, NotKnown> = Result.fail("over")
 
 const holder = (known: Known | undefined): Result.Result<Identity, NotKnown> => {
   if (known === undefined) return unknown

@@ -4,9 +4,10 @@
  */
 import type { EventType, WorkspaceId } from "../model/ids.ts"
 import { isOwnType } from "../model/connection-state.ts"
+import { roles } from "../model/role.ts"
 import { matchesType } from "../model/type-pattern.ts"
 import type { Checker, Path } from "./check-shape.ts"
-import type { AccountPlan, PlanLimits, WorkspacePlan } from "./plan.ts"
+import type { AccountPlan, Member, PlanLimits, WorkspacePlan } from "./plan.ts"
 
 const numbers = [
   "eventsPerMonth",
@@ -52,23 +53,41 @@ export const checkAccounts = (
         given?.["plan"] === undefined
           ? undefined
           : check.reference(given["plan"], [...path, "plan"], "plan", [...plans.keys()])
-      const members = given?.["members"] === undefined ? [] : (check.list(given["members"], [...path, "members"]) ?? [])
-      for (const [index, member] of members.entries()) checkMember(check, member, [...path, "members", index])
-      const limits = plan === undefined ? undefined : plans.get(plan)
-      if (plan !== undefined && limits?.members !== undefined && members.length > limits.members) {
-        check.note([...path, "members"], tooMany(`${members.length} members`, plan, "members", limits.members))
+      const listed = given?.["members"] === undefined ? [] : (check.list(given["members"], [...path, "members"]) ?? [])
+      // Providers tell letters apart by their case so rarely that two such addresses are one person's.
+      const members = new Map<string, Member>()
+      for (const [index, one] of listed.entries()) {
+        const at = [...path, "members", index]
+        const member = checkMember(check, one, at)
+        if (member === undefined) continue
+        if (members.has(member.email.toLowerCase()))
+          check.note([...at, "email"], `"${member.email}" is a member already: name each once`)
+        members.set(member.email.toLowerCase(), member)
       }
-      return [id, { id, workspaces: [], ...(plan === undefined || limits === undefined ? {} : { plan, limits }) }]
+      const limits = plan === undefined ? undefined : plans.get(plan)
+      if (plan !== undefined && limits?.members !== undefined && listed.length > limits.members) {
+        check.note([...path, "members"], tooMany(`${listed.length} members`, plan, "members", limits.members))
+      }
+      return [
+        id,
+        {
+          id,
+          members: [...members.values()],
+          workspaces: [],
+          ...(plan === undefined || limits === undefined ? {} : { plan, limits }),
+        },
+      ]
     }),
   )
 
-const checkMember = (check: Checker, member: unknown, path: Path): void => {
+const checkMember = (check: Checker, member: unknown, path: Path): Member | undefined => {
   const fields = check.object(member, path, ["email", "role"])
-  if (fields === undefined) return
+  if (fields === undefined) return undefined
   const email = check.text(fields["email"], [...path, "email"])
   if (email !== undefined && !/^[^\s@]+@[^\s@]+$/.test(email))
     check.note([...path, "email"], `"${email}" is not an e-mail address`)
-  check.oneOf(fields["role"], [...path, "role"], ["member", "admin", "owner"])
+  const role = check.oneOf(fields["role"], [...path, "role"], roles)
+  return email === undefined || role === undefined ? undefined : { email, role }
 }
 
 /** Notes what exceeds the accounts' plans, and gives the accounts with their workspaces. */

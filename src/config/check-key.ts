@@ -76,7 +76,7 @@ const timeAt = (check: Checker, value: unknown, path: Path): number | undefined 
     : check.note(path, `expected an RFC 3339 time such as "2027-01-31T09:30:00Z", got ${shown(value)}`)
 
 /** As browsers send it, so that texts can be compared. */
-const originAt = (check: Checker, value: unknown, path: Path): string | undefined => {
+export const originAt = (check: Checker, value: unknown, path: Path): string | undefined => {
   const text = check.text(value, path)
   if (text === undefined || text === "*") return text
   if (text.includes("*"))

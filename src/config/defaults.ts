@@ -7,6 +7,7 @@ import { historyLimits } from "./history-limits.ts"
 import { oauthLimits } from "./oauth-limits.ts"
 import { replayLimits } from "./replay-limits.ts"
 import { reloadLimits } from "./reload-limits.ts"
+import { sessionLimits } from "./session-limits.ts"
 import { usageLimits } from "./usage-limits.ts"
 
 const kibibyte = 1024
@@ -234,6 +235,8 @@ export const limits = {
   agentCharacters: 200,
   /** How long a browser remembers that it may ask. Chrome keeps it for no longer. */
   preflightMs: 2 * hour,
+
+  ...sessionLimits,
 
   // ── secrets ──
   /** One secret, in bytes of UTF-8. */

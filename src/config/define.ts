@@ -9,6 +9,7 @@ import type { ConnectionChange } from "../model/connection-state.ts"
 import type { usageWarningType } from "../model/usage.ts"
 import type { Connection, ConnectionTypes, RetryOptions, SecretRef } from "../model/connector.ts"
 import type { Scope } from "../model/key.ts"
+import type { Role } from "../model/role.ts"
 
 /** An event type. */
 export interface EventTypeInput {
@@ -119,7 +120,8 @@ export interface PlanInput {
 
 export interface AccountInput<Plans> {
   readonly plan?: Plans
-  readonly members?: ReadonlyArray<{ readonly email: string; readonly role: "member" | "admin" | "owner" }>
+  /** Who may sign in, by links that `meshes keys link` makes: a `member` looks, an `admin` operates too, an `owner` may do all. */
+  readonly members?: ReadonlyArray<{ readonly email: string; readonly role: Role }>
 }
 
 /** An API key. More can come from the environment (`MESHES_ADMIN_KEY`, `MESHES_KEYS`), and be made while the runtime runs. */

@@ -6,6 +6,7 @@ import type { Connection, SecretRef } from "../model/connector.ts"
 import type { EventType, WorkspaceId } from "../model/ids.ts"
 import type { Issue } from "../model/errors.ts"
 import type { KeyTerms } from "../model/key.ts"
+import type { Role } from "../model/role.ts"
 
 /** A path of field names that an expression reads from the event: `["payload", "email"]`. */
 export interface ReadPath {
@@ -137,11 +138,18 @@ export interface PlanLimits {
   readonly usage: "account" | "workspace"
 }
 
+export interface Member {
+  readonly email: string
+  readonly role: Role
+}
+
 export interface AccountPlan {
   readonly id: string
   /** The plan's name, and what it allows. Absent: anything. */
   readonly plan?: string
   readonly limits?: PlanLimits
+  /** Who may sign in by a link. */
+  readonly members: ReadonlyArray<Member>
   /** In alphabetical order. */
   readonly workspaces: ReadonlyArray<WorkspaceId>
 }

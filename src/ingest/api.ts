@@ -12,6 +12,7 @@ import * as Schema from "effect/Schema"
 import { limits } from "../config/defaults.ts"
 import { batchedType, structuredType } from "../model/cloudevents.ts"
 import { ActivityApi } from "./api-activity.ts"
+import { sessionCookie } from "../model/session.ts"
 import { ActsApi } from "./api-acts.ts"
 import { ConnectionsApi, IntegrationsApi, OAuthApi, SecretsApi } from "./api-connections.ts"
 import { KeysApi } from "./api-keys.ts"
@@ -19,6 +20,7 @@ import { OperationsApi } from "./api-operations.ts"
 import { AliasesApi, PastApi } from "./api-past.ts"
 import { ReplaysApi } from "./api-replays.ts"
 import { TryingApi } from "./api-trying.ts"
+import { SessionsApi, SignInApi } from "./api-sessions.ts"
 import { UsageApi } from "./api-usage.ts"
 import { EventInput, InputErrors, jsonAs, limitProblemAt, problemAt, time } from "./api-parts.ts"
 import { AuditApi, WorkspacesApi } from "./api-workspaces.ts"
@@ -168,6 +170,7 @@ const idempotencyKey = {
 
 const securitySchemes = {
   key: { type: "http", scheme: "bearer", description: "A key with the scope that is asked for, or `admin`." },
+  session: { type: "apiKey", in: "cookie", name: sessionCookie, description: "Of a browser that has signed in." },
   publishableKey: { type: "apiKey", in: "header", name: "X-Meshes-Publishable-Key", description: "Publishing only." },
 }
 
@@ -181,11 +184,13 @@ const completed = (spec: Record<string, any>): Record<string, any> => {
   }
   for (const path of Object.keys(spec.paths).filter((one) => one.startsWith("/api/v1/"))) {
     for (const operation of Object.values<any>(spec.paths[path])) {
-      if (!publishing.includes(path)) operation.security = [{ key: [] }]
+      if (!publishing.includes(path)) operation.security = [{ key: [] }, { session: [] }]
       if (operation.requestBody !== undefined)
         operation.requestBody.required = !/\/(?:pause|replays|backtests)$/.test(path)
     }
   }
+  // What lets somebody in is in their bodies.
+  for (const path of ["/api/v1/sign-in", "/api/v1/sessions/launch"]) spec.paths[path].post.security = [{}]
   return withExamples({ ...spec, components: { ...spec.components, securitySchemes } })
 }
 
@@ -200,6 +205,8 @@ export class Api extends HttpApi.make("meshes")
   .add(SecretsApi)
   .add(IntegrationsApi)
   .add(KeysApi)
+  .add(SignInApi)
+  .add(SessionsApi)
   .add(AuditApi)
   .add(ReplaysApi)
   .add(TryingApi)
@@ -212,7 +219,7 @@ export class Api extends HttpApi.make("meshes")
       title: "Meshes",
       version: "1",
       description:
-        "Emit an event once; every destination gets it. Keys are sent as `Authorization: Bearer <key>`. Lists are answered a page at a time, as " +
+        "Emit an event once; every destination gets it. Keys are sent as `Authorization: Bearer <key>`; browsers sign in. Lists are answered a page at a time, as " +
         "`{ count, limit, next_cursor, records }`. Whatever is refused is answered as `application/problem+json` with what is wrong and what to do.",
       transform: completed,
     }),

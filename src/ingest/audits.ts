@@ -3,6 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
+import { called } from "../accounts/identity.ts"
 import { Keys } from "../accounts/keys.ts"
 import { limits } from "../config/defaults.ts"
 import { History } from "../history/history.ts"
@@ -46,7 +47,7 @@ export const makeAudits = Effect.gen(function* () {
         const identity = yield* Effect.fromResult(authenticate(keys, request.headers, "admin"))
         if (identity.workspaces !== undefined) {
           return yield* Effect.fail(
-            problem(403, `the key ${identity.name} is bound to workspaces: ask for the audit of one of them`),
+            problem(403, `${called(identity)} is bound to workspaces: ask for the audit of one of them`),
           )
         }
         return yield* listed(undefined, yield* Effect.fromResult(readQuery(request.url, auditReaders)))

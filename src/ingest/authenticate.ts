@@ -4,6 +4,7 @@
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
+import { byOf, called } from "../accounts/identity.ts"
 import { allows, type Identity, type Keys, type NotKnown, type Scope } from "../accounts/keys.ts"
 import { limits } from "../config/defaults.ts"
 import type { Plan, WorkspacePlan } from "../config/plan.ts"
@@ -15,25 +16,36 @@ export const authenticate = (
   headers: { readonly [name: string]: string | undefined },
   scope: Scope,
 ): Result.Result<Identity, Problem> => {
-  const identity = keys.authenticate(headers)
-  if (Result.isFailure(identity)) {
-    return Result.fail({ status: 401, message: notKnown[identity.failure], headers: { "www-authenticate": "Bearer" } })
-  }
+  const identity = identified(keys, headers)
+  if (Result.isFailure(identity)) return Result.fail(identity.failure)
   return allows(identity.success, scope)
     ? Result.succeed(identity.success)
-    : Result.fail(problem(403, `the key ${identity.success.name} may not ${scope}`))
+    : Result.fail(problem(403, `${called(identity.success)} may not ${scope}`))
 }
+
+/** Whoever asks, whatever they may do. */
+export const identified = (
+  keys: Keys["Service"],
+  headers: { readonly [name: string]: string | undefined },
+): Result.Result<Identity, Problem> => Result.mapError(keys.authenticate(headers), notKnownProblem)
+
+export const notKnownProblem = (why: NotKnown): Problem => ({
+  status: 401,
+  message: notKnown[why],
+  headers: { "www-authenticate": "Bearer" },
+})
 
 const notKnown: { readonly [Why in NotKnown]: string } = {
   missing: "no key was sent: send it as Authorization: Bearer <key>, or X-Meshes-Publishable-Key",
   unknown: "the key is not known here",
   expired: "the key has expired: ask an admin for another",
+  over: "the session is over: sign in again, or launch another",
 }
 
 /** Whoever asks, as the audit tells of them. */
-export const actorOf = ({ name, id }: Identity, request: HttpServerRequest): Actor => ({
-  by: `key:${name}`,
-  ...(id === undefined ? {} : { key: id }),
+export const actorOf = (identity: Identity, request: HttpServerRequest): Actor => ({
+  by: byOf(identity),
+  ...(identity.id === undefined ? {} : { key: identity.id }),
   ...callerOf(request),
 })
 

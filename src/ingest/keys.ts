@@ -7,6 +7,7 @@ import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Result from "effect/Result"
 import { checkNewKey, issueKey, manages, noRoom, type NewKey } from "../accounts/issue.ts"
+import { called } from "../accounts/identity.ts"
 import { allows, Keys, type Identity } from "../accounts/keys.ts"
 import { apiTermNames } from "../config/check-key.ts"
 import { CurrentPlan } from "../config/current-plan.ts"
@@ -104,4 +105,4 @@ const withinReach = (key: NewKey, identity: Identity): Result.Result<NewKey, Pro
 }
 
 /** The same for a workspace that is another's and for one that is not there. */
-const notThere = ({ name }: Identity): Problem => problem(403, `the key ${name} may not admin in that workspace`)
+const notThere = (identity: Identity): Problem => problem(403, `${called(identity)} may not admin in that workspace`)

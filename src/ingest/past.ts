@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Result from "effect/Result"
+import { called } from "../accounts/identity.ts"
 import { allows, type Identity } from "../accounts/keys.ts"
 import { limits } from "../config/defaults.ts"
 import { History } from "../history/history.ts"
@@ -179,7 +180,7 @@ const windowOf = (
   { from, to = logTime() }: QueryOf<typeof period>,
 ): Result.Result<{ readonly from: number; readonly to: number }, Problem> => {
   if (!allows(identity, "payload:read", workspace)) {
-    return Result.fail(problem(403, `the key ${identity.name} may not payload:read, which a search for text needs`))
+    return Result.fail(problem(403, `${called(identity)} may not payload:read, which a search for text needs`))
   }
   if (from === undefined) return Result.succeed({ from: to - limits.payloadWindowDefaultMs, to })
   if (to - from <= limits.payloadWindowMs) return Result.succeed({ from, to })

@@ -12,6 +12,7 @@ import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Result from "effect/Result"
 import { Admission, type Refusal } from "../accounts/admission.ts"
+import { called } from "../accounts/identity.ts"
 import { allowsOrigin, Keys } from "../accounts/keys.ts"
 import { CurrentPlan } from "../config/current-plan.ts"
 import { limits } from "../config/defaults.ts"
@@ -85,7 +86,7 @@ export const makePublisher = Effect.gen(function* () {
     if (Result.isFailure(identity)) return Result.fail(identity.failure)
     const { origin } = request.headers
     if (origin !== undefined && identity.success.origins !== undefined && !allowsOrigin(identity.success, origin)) {
-      return Result.fail(problem(403, `the key ${identity.success.name} may not publish from pages of this origin`))
+      return Result.fail(problem(403, `${called(identity.success)} may not publish from pages of this origin`))
     }
     const form = formOf(request.headers)
     if (Result.isFailure(form)) return Result.fail(form.failure)

@@ -3,6 +3,7 @@
  */
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as Result from "effect/Result"
+import { called } from "../accounts/identity.ts"
 import { allows, allowsType, type Identity } from "../accounts/keys.ts"
 import { limits } from "../config/defaults.ts"
 import type { Plan } from "../config/plan.ts"
@@ -120,10 +121,10 @@ const judge = (parsed: Result.Result<ParsedEvent, EventRefusal>, asked: Asked): 
     return Result.fail(inputProblem(parsed.failure.tooLarge ? 413 : 400, parsed.failure.issues))
   const { workspace, type, payload } = parsed.success.event
   if (!allows(asked.identity, "publish", workspace)) {
-    return Result.fail(problem(403, `the key ${asked.identity.name} may not publish to the workspace ${workspace}`))
+    return Result.fail(problem(403, `${called(asked.identity)} may not publish to the workspace ${workspace}`))
   }
   if (!allowsType(asked.identity, type)) {
-    return Result.fail(problem(403, `the key ${asked.identity.name} may not publish events of the type ${type}`))
+    return Result.fail(problem(403, `${called(asked.identity)} may not publish events of the type ${type}`))
   }
   const found = asked.plan.workspaces.get(workspace)
   if (found === undefined) {

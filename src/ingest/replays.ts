@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Result from "effect/Result"
+import { called } from "../accounts/identity.ts"
 import { allows, type Identity } from "../accounts/keys.ts"
 import { limits } from "../config/defaults.ts"
 import { Audit } from "../log/audit.ts"
@@ -124,8 +125,8 @@ export const makeReplays = Effect.gen(function* () {
   return { begin, list, show, stop }
 })
 
-const blind = ({ name }: Identity): string =>
-  `the key ${name} may not see what events hold (payload:read), so it may not choose by it: leave expression out`
+const blind = (identity: Identity): string =>
+  `${called(identity)} may not see what events hold (payload:read), so it may not choose by it: leave expression out`
 
 const notThere = Symbol("not there")
 

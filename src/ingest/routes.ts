@@ -29,6 +29,8 @@ import { makePublisher } from "./publish.ts"
 import { referenceHeaders, renderReference } from "./reference.ts"
 import { makeReplays } from "./replays.ts"
 import { makeSecrets } from "./secrets.ts"
+import { sessionsGroup } from "./sessions.ts"
+import { signInGroup } from "./sign-in.ts"
 import { makeUsage } from "./usage.ts"
 import { makeWorkspaces } from "./workspaces.ts"
 
@@ -200,7 +202,7 @@ const health = HttpApiBuilder.group(Api, "health", (handlers) =>
 export const routes = Layer.mergeAll(
   HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(
     Layer.provide([events, activity, workspaces, past, aliases, connections, oauth, secrets, integrations, replays]),
-    Layer.provide([acts, trying, operations, keys, audit, usage, health]),
+    Layer.provide([acts, trying, operations, keys, signInGroup, sessionsGroup, audit, usage, health]),
   ),
   HttpRouter.use((router) => {
     let page: string | undefined

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Result from "effect/Result"
+import { byOf } from "../accounts/identity.ts"
 import { type Identity, Keys } from "../accounts/keys.ts"
 import { CurrentPlan } from "../config/current-plan.ts"
 import { limits } from "../config/defaults.ts"
@@ -73,7 +74,7 @@ export const makeSecrets = Effect.gen(function* () {
     const first = audit.write(actorOf(identity, request), actOn("secret.set", place))
     return yield* answered(
       vault.write(place, value.success, { first }),
-      `${placeName(place)} was set by key:${identity.name}`,
+      `${placeName(place)} was set by ${byOf(identity)}`,
     )
   })
 
@@ -91,7 +92,7 @@ export const makeSecrets = Effect.gen(function* () {
     const told = audit.write(actorOf(identity, request), actOn("secret.removed", place))
     return yield* answered(
       Effect.andThen(told, vault.remove(place)),
-      `${placeName(place)} was removed by key:${identity.name}`,
+      `${placeName(place)} was removed by ${byOf(identity)}`,
     )
   })
 

@@ -18,6 +18,7 @@ import * as Layer from "effect/Layer"
 import { isTagged } from "effect/Predicate"
 import type { Admission } from "../accounts/admission.ts"
 import { Keys } from "../accounts/keys.ts"
+import type { Sessions } from "../accounts/sessions.ts"
 import type { CurrentPlan } from "../config/current-plan.ts"
 import { limits } from "../config/defaults.ts"
 import type { Audit } from "../log/audit.ts"
@@ -45,6 +46,7 @@ import { bug, problem, problemResponse } from "./problem.ts"
 import type { Replayer } from "./replays.ts"
 import { makeSite } from "./site.ts"
 import { routes } from "./routes.ts"
+import { makeSessionCheck } from "./own-page.ts"
 
 /** How often, while the server closes, connections that have become idle are closed. */
 const idleClosedEveryMs = 50
@@ -72,6 +74,7 @@ export const ingestLayer = (options: {
   | Audit
   | Health
   | Keys
+  | Sessions
   | IssuedKeys
   | CurrentPlan
   | ConnectionStates
@@ -101,6 +104,7 @@ export const ingestLayer = (options: {
       const keys = yield* Keys
       const watchExpired = yield* makeExpiredWatch
       const site = makeSite()
+      const checkSession = yield* makeSessionCheck(address.url)
       const answering = Effect.flatMap(HttpServerRequest, (request) => {
         const answer = preflight(keys, request) ?? site.answer(request)
         if (answer !== undefined) return Effect.succeed(answer)
@@ -108,7 +112,10 @@ export const ingestLayer = (options: {
         const answered = aliased.test(request.url)
           ? Effect.provideService(whole, HttpServerRequest, request.modify({ url: `/api/v1${request.url}` }))
           : whole
-        return Effect.tap(answered, (response) => watchExpired(request, response))
+        return checkSession(
+          request,
+          Effect.tap(answered, (response) => watchExpired(request, response)),
+        )
       })
       yield* http.serve(answering)
       yield* Effect.addFinalizer(() => Effect.sync(() => letGo(server)))

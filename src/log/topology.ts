@@ -20,6 +20,7 @@ export const streams = {
   usage: "KV_MESHES_USAGE",
   replays: "KV_MESHES_REPLAYS",
   operations: "KV_MESHES_OPERATIONS",
+  sessions: "KV_MESHES_SESSIONS",
 } as const
 
 export const subjects = {
@@ -79,6 +80,8 @@ export const subjects = {
   keyUse: (id: KeyId) => `$KV.MESHES_KEYS.used.${id}`,
   /** Both, of all keys. */
   keys: "$KV.MESHES_KEYS.>",
+  /** A session, with the hashes of its tokens. `*` for all. */
+  session: (id: string) => `$KV.MESHES_SESSIONS.${id}`,
   /** What a replay is. `scope` is its workspace, or `_` for one over all; `*` stands for any. */
   replay: (scope: string, replay: string) => `$KV.MESHES_REPLAYS.${scope}.${replay}`,
   /** The same of an operation. */
@@ -209,6 +212,16 @@ export const streamShapes = (): ReadonlyArray<StreamShape> => [
     name: streams.keys,
     description: "Meshes: API keys that were made while it ran, hashed, and when they were used last",
     subjects: [subjects.keys],
+    retention: RetentionPolicy.Limits,
+    max_msgs_per_subject: 1,
+    allow_msg_ttl: true,
+    duplicate_window: nanos(limits.idempotencyWindowMs),
+  },
+  {
+    ...base,
+    name: streams.sessions,
+    description: "Meshes: who is signed in, and one-time links; hashed, until they are over",
+    subjects: [subjects.session("*")],
     retention: RetentionPolicy.Limits,
     max_msgs_per_subject: 1,
     allow_msg_ttl: true,

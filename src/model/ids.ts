@@ -54,6 +54,9 @@ export const makeEventId = (now: number): EventId => {
 /** A new key's id, ordered by `now` (milliseconds since 1970). */
 export const makeKeyId = (now: number): KeyId => `key_${timePart(now)}${randomPart(randomBytes(10))}`
 
+/** A new session's id, ordered by `now` (milliseconds since 1970). */
+export const makeSessionId = (now: number): string => `ses_${timePart(now)}${randomPart(randomBytes(10))}`
+
 /**
  * The id of an event that was published under an idempotency key and without an id: the same for every repeat.
  *
@@ -108,9 +111,9 @@ export const wholeConnection = "all"
 /** What stands for an ordering key in subjects: 16 characters of its hash. */
 export const keyToken = (key: string): string => randomPart(hash("sha256", key, "buffer"))
 
-/** The milliseconds that an `evt_` or `dlv_` id starts with; `undefined` for an id of another form. */
+/** The milliseconds that an `evt_`, `dlv_` or `ses_` id starts with; `undefined` for an id of another form. */
 export const timeOfId = (id: string): number | undefined => {
-  const match = /^(?:evt|dlv)_([0-9a-hjkmnp-tv-z]{10})[0-9a-hjkmnp-tv-z]{16}$/.exec(id)
+  const match = /^(?:evt|dlv|ses)_([0-9a-hjkmnp-tv-z]{10})[0-9a-hjkmnp-tv-z]{16}$/.exec(id)
   if (match === null) return undefined
   let ms = 0
   for (const character of match[1]!) ms = ms * 32 + alphabet.indexOf(character)

@@ -134,6 +134,14 @@ export const auditedActs = [
   "key.revoked",
   /** It has expired, and is used all the same. */
   "key.refused",
+  /** A member's one-time link was made. */
+  "link.created",
+  /** Somebody signed in, by a key or a link. */
+  "session.begun",
+  /** One was minted for another's page; that page began it. */
+  "session.created",
+  "session.launched",
+  "session.ended",
   "secret.set",
   "secret.removed",
   "connection.paused",
@@ -153,7 +161,7 @@ export type AuditedAct = (typeof auditedActs)[number]
 
 /** Who did something, and from where. */
 export interface Actor {
-  /** `key:<name>`, `cli:<user>`, `member:<email>`, or `runtime` */
+  /** `key:<name>`, `cli:<user>`, `member:<email>`, `session:<user or id>`, or `runtime` */
   readonly by: string
   /** Id of the key, where it was made while the runtime ran: names may repeat, ids do not. */
   readonly key?: string

@@ -4,6 +4,7 @@ import { headers as natsHeaders } from "@nats-io/nats-core"
 import { Effect, Layer, Result } from "effect"
 import { describe } from "vitest"
 import { Keys } from "../../src/accounts/keys.ts"
+import { Sessions } from "../../src/accounts/sessions.ts"
 import { CurrentPlan } from "../../src/config/current-plan.ts"
 import { limits } from "../../src/config/defaults.ts"
 import type { Plan, WorkspacePlan } from "../../src/config/plan.ts"
@@ -33,7 +34,7 @@ const nats = Effect.acquireRelease(
 
 const runtime = (server: TestNats) => {
   const log = EventLog.layer.pipe(Layer.provideMerge(Layer.effectDiscard(ensureTopology)))
-  const keys = Keys.layer({ adminKey: "admin", keys: [] })
+  const keys = Sessions.layer.pipe(Layer.provideMerge(Keys.layer({ adminKey: "admin", keys: [] })))
   const services = Layer.mergeAll(
     noLimits.pipe(Layer.provideMerge(log)),
     noVendors,

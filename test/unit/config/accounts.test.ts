@@ -83,10 +83,11 @@ test("the plan that the runtime works by has the accounts, with their workspaces
   expect(plan.accounts?.get("acme")).toEqual({
     id: "acme",
     plan: "pro",
+    members: [{ email: "0@acme.test", role: "admin" }],
     limits: { eventsPerMonth: 100, overage: "reject", usage: "account" },
     workspaces: ["a", "b"],
   })
-  expect(plan.accounts?.get("other")).toEqual({ id: "other", workspaces: [] })
+  expect(plan.accounts?.get("other")).toEqual({ id: "other", members: [], workspaces: [] })
 })
 
 test("rules may be on a usage warning, and read its payload", () => {

@@ -113,7 +113,7 @@ it.live("the document of the API says who may ask, and that a pause needs no bod
     const { paths } = (yield* send("/openapi.json")).json
     const place = "/api/v1/workspaces/{workspace}/connections"
     const { requestBody, security, responses } = paths[`${place}/{connection}/pause`].post
-    assert.deepStrictEqual([requestBody.required, security], [false, [{ key: [] }]])
+    assert.deepStrictEqual([requestBody.required, security], [false, [{ key: [] }, { session: [] }]])
     for (const status of ["200", "401", "403", "404", "503"]) assert.property(responses, status)
     assert.property(paths, place)
     assert.property(paths, `${place}/{connection}/resume`)

@@ -1,5 +1,5 @@
 /**
- * Keys that are made while a server runs, kept in memory, with what the audit was told.
+ * Keys and sessions that are made while a server runs, kept in memory, with what the audit was told.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -7,8 +7,9 @@ import { Audit } from "../../../src/log/audit.ts"
 import { IssuedKeys } from "../../../src/log/issued-keys.ts"
 import type { IssuedKey } from "../../../src/model/key.ts"
 import type { Actor } from "../../../src/model/record.ts"
+import { makeMemorySessions } from "./memory-sessions.ts"
 
-/** `keys` by id. */
+/** `keys` and `sessions` by id. */
 export const makeMemoryKeys = () => {
   const keys = new Map<string, IssuedKey>()
   const audited: Array<Actor & { readonly what: string; readonly target: string }> = []
@@ -35,5 +36,6 @@ export const makeMemoryKeys = () => {
   const audit = Layer.succeed(Audit, {
     write: (actor, { what, target }) => Effect.sync(() => void audited.push({ ...actor, what, target })),
   })
-  return { keys, audited, used, layer: Layer.merge(issued, audit) }
+  const sessions = makeMemorySessions()
+  return { keys, audited, used, sessions: sessions.sessions, layer: Layer.mergeAll(issued, audit, sessions.layer) }
 }

@@ -91,7 +91,7 @@ describe("the secrets of a workspace", () => {
       assert.strictEqual(put.requestBody.required, true)
       assert.includeMembers(Object.keys(put.responses), ["204", "403", "503"])
       assert.includeMembers(Object.keys(remove.responses), ["204", "404"])
-      assert.deepStrictEqual(put.security, [{ key: [] }])
+      assert.deepStrictEqual(put.security, [{ key: [] }, { session: [] }])
     }),
   )
 })

@@ -4,6 +4,7 @@
 import { request } from "node:http"
 import { Effect, Layer } from "effect"
 import { Keys, hashKey } from "../../../src/accounts/keys.ts"
+import { Sessions } from "../../../src/accounts/sessions.ts"
 import { CurrentPlan } from "../../../src/config/current-plan.ts"
 import type { EventTypePlan, KeyPlan, Plan, WorkspacePlan } from "../../../src/config/plan.ts"
 import { IngestAddress, ingestLayer } from "../../../src/ingest/server.ts"
@@ -99,7 +100,7 @@ export const serve = (keys: ReadonlyArray<KeyPlan> = []) =>
       vault.layer,
       Health.layer,
       noLimits.pipe(Layer.provide(log.layer)),
-      Keys.layer({ adminKey, keys: [] }),
+      Sessions.layer.pipe(Layer.provideMerge(Keys.layer({ adminKey, keys: [] }))),
     ).pipe(Layer.provideMerge(Layer.merge(current, issued.layer)))
     const built = yield* Layer.build(ingestLayer({ host: "127.0.0.1", port: 0 }).pipe(Layer.provideMerge(services)))
     return yield* Effect.gen(function* () {

@@ -5,6 +5,7 @@ import { assert, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { describe } from "vitest"
 import { Keys } from "../../../src/accounts/keys.ts"
+import { Sessions } from "../../../src/accounts/sessions.ts"
 import { CurrentPlan } from "../../../src/config/current-plan.ts"
 import { ingestLayer } from "../../../src/ingest/server.ts"
 import { Unusable } from "../../../src/model/errors.ts"
@@ -123,6 +124,12 @@ describe("the HTTP server", () => {
         "/api/v1/workspaces/{workspace}/secrets/{name}",
         "/api/v1/keys",
         "/api/v1/keys/{id}",
+        "/api/v1/sign-in",
+        "/api/v1/me",
+        "/api/v1/sessions",
+        "/api/v1/sessions/{id}",
+        "/api/v1/sessions/launch",
+        "/api/v1/sessions/refresh",
         "/healthz",
         "/readyz",
         "/metrics",
@@ -244,7 +251,7 @@ describe("the HTTP server", () => {
         noLimits.pipe(Layer.provideMerge(makeMemoryLog().layer)),
         makeMemoryVault().layer,
         Health.layer,
-        Keys.layer({ keys: [] }),
+        Sessions.layer.pipe(Layer.provideMerge(Keys.layer({ keys: [] }))),
       ).pipe(
         Layer.provideMerge(Layer.merge(makeMemoryKeys().layer, Layer.succeed(CurrentPlan, { get: () => planOf([]) }))),
       )
