@@ -31,8 +31,9 @@ export const buildDashboard = async (): Promise<void> => {
 
 export const buildDashboardIfOlder = async (): Promise<void> => {
   const built = statSync(join(target, "index.html"), { throwIfNoEntry: false })?.mtimeMs ?? 0
-  // The machine that is drawn is the runtime's own.
-  const newest = [...filesIn(sources), join(root, "src/deliver/machine.ts")].map((file) => statSync(file).mtimeMs)
+  // The machine that is drawn is the runtime's own, and the words for what is shown.
+  const shared = [join(root, "src/deliver/machine.ts"), ...filesIn(join(root, "src/model"))]
+  const newest = [...filesIn(sources), ...shared].map((file) => statSync(file).mtimeMs)
   if (built < Math.max(...newest)) await buildDashboard()
 }
 

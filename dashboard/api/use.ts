@@ -29,7 +29,14 @@ interface Options {
   /** Milliseconds between two questions; default: asked once. */
   readonly every?: number | undefined
   readonly enabled?: boolean
+  /** Asked when it is wanted, and not again by itself: the audit is told of each answer. */
+  readonly once?: boolean
 }
+
+const againOf = ({ every, once = false }: Options) => ({
+  refetchInterval: every ?? (false as const),
+  ...(once ? { staleTime: Number.POSITIVE_INFINITY, refetchOnWindowFocus: false, refetchOnReconnect: false } : {}),
+})
 
 /** While something new is asked for, what was shown before stays, unless it is about another thing: the call's `params` name that. */
 const beforeOf =
@@ -44,7 +51,7 @@ export const useCall = <Name extends CallName>(name: Name, input: CallInput<Name
   useQuery<CallOutput<Name>, Problem>({
     queryKey: [name, input],
     queryFn: ({ signal }) => call(name, input, signal),
-    refetchInterval: options.every ?? false,
+    ...againOf(options),
     enabled: options.enabled ?? true,
     placeholderData: beforeOf(input),
   })
@@ -59,7 +66,7 @@ export const useList = <Name extends ListName>(name: Name, input: CallInput<Name
     getNextPageParam: (page) => (page as { readonly next_cursor: string | null }).next_cursor ?? undefined,
     maxPages: pagesMax,
     placeholderData: beforeOf(input),
-    refetchInterval: options.every ?? false,
+    ...againOf(options),
     enabled: options.enabled ?? true,
   })
   const pages = found.data?.pages ?? []

@@ -51,14 +51,22 @@ interface One {
 /** How long after the last key a text is looked for, in milliseconds. */
 const typingMs = 350
 
-/** @param known what may be meant; anything else may be too */
+/**
+ * @param known what may be meant; anything else may be too
+ * @param onEnter asked for by the Enter key alone: what costs much, or is told in the audit
+ */
 export const TextFilter = ({
   filters,
   name,
   label,
   placeholder,
   known,
-}: One & { readonly placeholder?: string; readonly known?: ReadonlyArray<string> }) => {
+  onEnter = false,
+}: One & {
+  readonly placeholder?: string
+  readonly known?: ReadonlyArray<string> | undefined
+  readonly onEnter?: boolean
+}) => {
   const id = useId()
   const list = useId()
   const asked = filters.values[name] ?? ""
@@ -70,7 +78,7 @@ export const TextFilter = ({
     setText(asked)
   }
   useEffect(() => {
-    if (text === asked) return undefined
+    if (text.trim() === asked || (onEnter && text !== "")) return undefined
     const timer = setTimeout(() => filters.set(name, text.trim()), typingMs)
     return () => clearTimeout(timer)
   })

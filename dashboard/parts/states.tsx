@@ -49,6 +49,10 @@ export const Empty = ({ title, children }: { readonly title: string; readonly ch
   </div>
 )
 
+/** What a workspace without events is shown. */
+export const publishCommand = (workspace: string): string =>
+  `meshes publish lead.created --workspace ${workspace} --payload '{"id":"1"}'`
+
 export const NotThere = () => (
   <div className="page">
     <h1>There is nothing here</h1>

@@ -40,7 +40,7 @@ const tones: { readonly [word: string]: Tone } = {
 
 const outcomesThatFailed = /_error$|^(?:auth_failed|blocked|rejected|timeout)$/
 
+export const toneOf = (is: string): Tone => tones[is] ?? (outcomesThatFailed.test(is) ? "bad" : "idle")
+
 /** A status, a circuit's state or an attempt's outcome, as the API calls it. */
-export const Status = ({ is }: { readonly is: string }) => (
-  <Pill tone={tones[is] ?? (outcomesThatFailed.test(is) ? "bad" : "idle")}>{is.replaceAll("_", " ")}</Pill>
-)
+export const Status = ({ is }: { readonly is: string }) => <Pill tone={toneOf(is)}>{is.replaceAll("_", " ")}</Pill>

@@ -1,6 +1,8 @@
 /**
  * Times in the reader's zone, with UTC on hover, and durations.
  */
+import { useEffect, useState } from "react"
+
 const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" })
 const today = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" })
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" })
@@ -39,6 +41,33 @@ export const Time = ({ at, how = "exact" }: { readonly at: string | number; read
       className="nowrap"
     >
       {shown}
+    </time>
+  )
+}
+
+/** How long it is until a moment, second by second; then that it is due. */
+export const Until = ({ at }: { readonly at: string }) => {
+  const [now, setNow] = useState(Date.now)
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), 1_000)
+    return () => clearInterval(timer)
+  }, [])
+  const left = Math.ceil((Date.parse(at) - now) / 1_000)
+  const parts: ReadonlyArray<readonly [number, string]> = [
+    [Math.floor(left / 86_400), "d"],
+    [Math.floor(left / 3_600) % 24, "h"],
+    [Math.floor(left / 60) % 60, "min"],
+    [left % 60, "s"],
+  ]
+  const first = parts.findIndex(([n]) => n > 0)
+  return (
+    <time dateTime={at} title={`${at.replace("T", " ").replace("Z", "")} UTC`} className="nowrap number">
+      {left <= 0
+        ? "now"
+        : `in ${parts
+            .slice(first, first + 2)
+            .map(([n, unit]) => `${n} ${unit}`)
+            .join(" ")}`}
     </time>
   )
 }

@@ -1,0 +1,152 @@
+/**
+ * Many deliveries retried or canceled at once: counted first, then done by operations in the background, one for each filter.
+ */
+import { useQueries } from "@tanstack/react-query"
+import { useState } from "react"
+import { Link } from "wouter"
+import { call, type Problem } from "../api/call.ts"
+import type { CallInput, CallOutput } from "../api/contract.ts"
+import { useAct } from "../api/use.ts"
+import { useMay } from "../session.tsx"
+import { Button, type ButtonKind } from "./button.tsx"
+import { Box } from "./dialog.tsx"
+import { count } from "./meter.tsx"
+import { useWorkspace, workspacePath } from "./page.tsx"
+import { Failed, Loading } from "./states.tsx"
+import { useTell } from "./toast.tsx"
+
+const begin = "POST /api/v1/workspaces/:workspace/operations"
+type Request = NonNullable<CallInput<typeof begin>["body"]>
+export type ManyFilter = NonNullable<Request["filter"]>
+
+/** How many deliveries an operation was begun for, by its id: the server counts what is done alone. */
+const expected = new Map<string, number>()
+export const expectedOf = (operation: string): number | undefined => expected.get(operation)
+
+interface Many {
+  readonly action: Request["action"]
+  readonly filters: ReadonlyArray<ManyFilter>
+}
+
+const words = {
+  retry: { title: "Retry deliveries", done: "sent again", now: "Retry" },
+  cancel: { title: "Cancel deliveries", done: "canceled", now: "Cancel" },
+} as const
+
+/** A button that shows how many it would be, and does it if told to. */
+export const ManyButton = ({
+  label,
+  kind = "plain",
+  disabled = false,
+  onBegun,
+  ...many
+}: Many & {
+  readonly label: string
+  readonly kind?: ButtonKind
+  readonly disabled?: boolean
+  readonly onBegun?: () => void
+}) => {
+  const [open, setOpen] = useState(false)
+  if (!useMay("operate")) return null
+  return (
+    <>
+      <Button kind={kind} disabled={disabled} onClick={() => setOpen(true)}>
+        {label}
+      </Button>
+      <Box open={open} onClose={() => setOpen(false)} title={words[many.action].title}>
+        <Preview
+          {...many}
+          onClose={() => setOpen(false)}
+          onBegun={() => {
+            setOpen(false)
+            onBegun?.()
+          }}
+        />
+      </Box>
+    </>
+  )
+}
+
+const Preview = ({
+  action,
+  filters,
+  onClose,
+  onBegun,
+}: Many & { readonly onClose: () => void; readonly onBegun: () => void }) => {
+  const workspace = useWorkspace()
+  const tell = useTell()
+  const act = useAct(begin)
+  const [busy, setBusy] = useState(false)
+  const previews = useQueries({
+    queries: filters.map((filter) => ({
+      queryKey: [begin, "preview", workspace, action, filter],
+      queryFn: ({ signal }: { readonly signal: AbortSignal }) =>
+        call(begin, { params: { workspace }, body: { action, filter, preview: true } }, signal),
+      refetchOnWindowFocus: false,
+    })),
+  })
+  const problem = previews.find(({ error }) => error !== null)?.error as Problem | undefined
+  if (problem !== undefined) return <Failed problem={problem} />
+  if (previews.some(({ data }) => data === undefined)) return <Loading label="Counting" />
+  const counted = previews.map(({ data }) => data!)
+  const total = counted.reduce((sum, one) => sum + one.count, 0)
+  const doIt = async () => {
+    setBusy(true)
+    try {
+      for (const [i, filter] of filters.entries()) {
+        const begun = await act.mutateAsync({ params: { workspace }, body: { action, filter } })
+        if ("id" in begun) expected.set(begun.id, counted[i]!.count)
+      }
+      tell.done(`${deliveries(total)} ${total === 1 ? "is" : "are"} being ${words[action].done}.`)
+      onBegun()
+    } catch (cause) {
+      tell.failed(cause)
+      setBusy(false)
+    }
+  }
+  return (
+    <>
+      <p>
+        <strong>{deliveries(total)}</strong> would be {words[action].done}
+        {action === "retry"
+          ? ", each with all its attempts before it and under its own id."
+          : ". Nothing more of them is sent."}
+      </p>
+      {total > 0 && <ByConnection of={counted} />}
+      <p className="dim">
+        It is done in the background, and can be stopped: its progress is with the{" "}
+        <Link href={workspacePath(workspace, "dead-letters")}>dead letters</Link>. What has changed by then is left
+        alone.
+      </p>
+      <div className="dialog-acts">
+        <Button onClick={onClose}>Do nothing</Button>
+        <Button
+          kind={action === "cancel" ? "danger" : "primary"}
+          disabled={busy || total === 0}
+          onClick={() => void doIt()}
+        >
+          {busy ? "Working…" : `${words[action].now} ${deliveries(total)}`}
+        </Button>
+      </div>
+    </>
+  )
+}
+
+const deliveries = (n: number): string => `${count(n)} ${n === 1 ? "delivery" : "deliveries"}`
+
+const ByConnection = ({ of }: { readonly of: ReadonlyArray<CallOutput<typeof begin>> }) => {
+  const sums = new Map<string, number>()
+  for (const { by_connection } of of) {
+    for (const { connection, count: n } of by_connection) sums.set(connection, (sums.get(connection) ?? 0) + n)
+  }
+  return (
+    <ul aria-label="By connection">
+      {[...sums].map(([connection, n]) => (
+        <li key={connection} className="row between">
+          <span>{connection}</span>
+          <span className="number">{count(n)}</span>
+        </li>
+      ))}
+    </ul>
+  )
+}
