@@ -28,13 +28,13 @@ export const SecretsCard = ({
         records={secrets}
         keyOf={({ name }) => name}
         columns={[
-          { label: "Name", show: ({ name }) => <code>{name}</code> },
+          { label: "Secret", show: ({ name }) => <code>{name}</code> },
           {
-            label: "Is it set?",
+            label: "State",
             show: ({ set }) => (set ? <Pill tone="good">set</Pill> : <Pill tone="bad">not set</Pill>),
           },
           {
-            label: "Act",
+            label: "Change",
             show: ({ name, set }) => (
               <Button size="small" onClick={() => setSetting(name)}>
                 {set ? "Replace" : "Set"}

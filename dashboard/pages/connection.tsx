@@ -5,7 +5,7 @@ import { Link, useParams } from "wouter"
 import type { CallOutput } from "../api/contract.ts"
 import { live, useCall } from "../api/use.ts"
 import { ActivityCard, useActivity } from "../parts/activity.tsx"
-import { LastFailure } from "../parts/connection-table.tsx"
+import { LastFailure, why } from "../parts/connection-table.tsx"
 import { count } from "../parts/meter.tsx"
 import { Card, Facts, Page, useWorkspace, workspacePath } from "../parts/page.tsx"
 import { Answered } from "../parts/states.tsx"
@@ -15,6 +15,7 @@ import { useMe } from "../session.tsx"
 import { ConnectionActs } from "./connection-acts.tsx"
 import { AuthorizationCard } from "./connection-authorization.tsx"
 import { SecretsCard } from "./connection-secrets.tsx"
+import { Rules } from "./rules.tsx"
 
 export type Connection = CallOutput<"GET /api/v1/workspaces/:workspace/connections/:connection">
 
@@ -42,6 +43,7 @@ export const ConnectionPage = () => {
               <SecretsCard workspace={workspace} secrets={data.secrets} />
             )}
             {resource === undefined && <Activity key={`${workspace} ${id}`} workspace={workspace} connection={id} />}
+            <Rules workspace={workspace} connection={id} counted={resource === undefined} />
             <Connector of={data.connector} />
           </>
         )}
@@ -63,13 +65,27 @@ const State = ({ id, workspace, connector, state, since, by, reason, probe_at, .
         </>
       }
     >
+      {state !== "closed" && (
+        <div className="notice" data-tone={state === "open" ? "bad" : "warn"}>
+          <div>
+            <p>{reason === undefined || reason === "" ? "No reason was given." : why(reason)}</p>
+            <p className="note">
+              {state === "open" ? "The destination is unwell: what is meant for it waits" : "Nothing is sent over it"}
+              {since !== undefined && (
+                <>
+                  {" "}
+                  since <Time at={since} />
+                </>
+              )}
+              {by !== undefined && `, by ${by}`}
+              {probe_at === undefined ? "." : <>. It is tried again {<Time at={probe_at} how="ago" />}.</>}
+            </p>
+          </div>
+        </div>
+      )}
       <Facts
         of={{
           State: <Status is={state} />,
-          Since: since === undefined ? undefined : <Time at={since} />,
-          By: by,
-          Reason: reason === undefined || reason === "" ? undefined : reason.replaceAll("_", " "),
-          "Tried next": probe_at === undefined ? undefined : <Time at={probe_at} how="ago" />,
           Connector: connector,
           Backlog:
             how.backlog === undefined ? undefined : how.backlog === 0 ? (
@@ -104,21 +120,25 @@ const Connector = ({ of }: { readonly of: string }) => {
         {({ title, description, docs, auth, actions, limits }) => (
           <>
             <p>
-              <strong>{title}</strong>: {description}{" "}
-              {docs !== undefined && (
+              <strong>{title}</strong>: {description}
+            </p>
+            {docs !== undefined && (
+              <p>
                 <a href={docs} target="_blank" rel="noreferrer">
                   The vendor's documentation
                 </a>
-              )}
-            </p>
+              </p>
+            )}
             <Facts
               of={{
-                "Who is asking is proved by": auth.map(({ kind }) => kind.replaceAll("_", " ")).join(", or "),
+                "Who is asking is proved by": auth.every(({ kind }) => kind === "none")
+                  ? undefined
+                  : auth.map(({ kind }) => kind.replaceAll("_", " ")).join(", or "),
                 "Calls at once": limits?.["concurrency"] === undefined ? undefined : String(limits["concurrency"]),
                 "The vendor's limits": limits?.["says"] === undefined ? undefined : String(limits["says"]),
               }}
             />
-            <ul className="stack">
+            <ul className="grid">
               {actions.map((action) => (
                 <li key={action.id}>
                   <code>{action.id}</code> {action.title}

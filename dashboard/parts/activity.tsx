@@ -32,14 +32,14 @@ const useRange = (): { readonly range: Range; readonly set: (range: Range) => vo
   return { range: isRange(range) ? range : "6h", set: (chosen) => filters.set("range", chosen) }
 }
 
-/** The time, told again every so often. */
-const useNow = (everyMs: number): number => {
+/** So long ago, but at the beginning of a step: it moves on with the time, a step after the other. */
+export const useSteps = (agoMs: number, stepMs: number): number => {
   const [now, setNow] = useState(Date.now)
   useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), everyMs)
+    const timer = setInterval(() => setNow(Date.now()), minute / 2)
     return () => clearInterval(timer)
-  }, [everyMs])
-  return now
+  }, [])
+  return Math.floor((now - agoMs) / stepMs) * stepMs
 }
 
 const name = "GET /api/v1/activity"
@@ -48,8 +48,8 @@ type Of = Pick<NonNullable<CallInput<typeof name>["query"]>, "workspace" | "conn
 /** What happened within the time that the address asks for. */
 export const useActivity = (of: Of) => {
   const { ms, stepMs, every } = ranges[useRange().range]
-  const from = Math.floor((useNow(minute / 2) - ms) / stepMs) * stepMs
-  return useCall(name, { query: { ...of, from: new Date(from).toISOString() } }, { every })
+  const from = new Date(useSteps(ms, stepMs)).toISOString()
+  return useCall(name, { query: { ...of, from } }, { every })
 }
 
 export const ActivityCard = ({ activity }: { readonly activity: ReturnType<typeof useActivity> }) => {

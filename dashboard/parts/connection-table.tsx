@@ -44,6 +44,9 @@ const columns: ReadonlyArray<Column<ConnectionRecord>> = [
 
 const None = () => <span className="dim">none yet</span>
 
+/** A reason begins with a word for programs where the runtime gave it; people have what follows. */
+export const why = (reason: string): string => reason.replace(/^[a-z]+(?:_[a-z]+)+: /, "").replaceAll("_", " ")
+
 export const StateSince = ({ state, since, reason }: Pick<ConnectionRecord, "state" | "since" | "reason">) => (
   <>
     <Status is={state} />
@@ -53,9 +56,7 @@ export const StateSince = ({ state, since, reason }: Pick<ConnectionRecord, "sta
         <Time at={since} how="ago" />
       </span>
     )}
-    {state !== "closed" && reason !== undefined && reason !== "" && (
-      <p className="note">{reason.replaceAll("_", " ")}</p>
-    )}
+    {state !== "closed" && reason !== undefined && reason !== "" && <p className="note">{why(reason)}</p>}
   </>
 )
 

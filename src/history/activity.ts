@@ -180,7 +180,8 @@ export const makeActivityQueries = (
         ...(connection === undefined ? [] : ["connection = $connection"]),
         ...(rule === undefined ? [] : ["rule = $rule"]),
       ].join(" AND ")
-      return found(asked, [`at / $step * $step AS step, ${sums}`, where, "GROUP BY step ORDER BY step"], {
+      // Not by division: SQLite is given all numbers as fractions may be.
+      return found(asked, [`at - at % $step AS step, ${sums}`, where, "GROUP BY step ORDER BY step"], {
         $step: stepMs,
         ...(workspaces === undefined ? {} : { $workspaces: JSON.stringify(workspaces) }),
         ...(connection === undefined ? {} : { $connection: keyOf(connection) }),

@@ -86,13 +86,16 @@ export const makeAttention = Effect.gen(function* () {
   })
 })
 
-/** Reasons that are for programs, in words. */
-const said: { readonly [reason: string]: string } = {
-  "": "no reason was given",
+/** What reasons begin with that programs know, in words where no more is said. */
+const said: { readonly [code: string]: string } = {
   [reauthorizationRequired]:
     "the vendor no longer takes its authorization, or has none yet: somebody must authorize it",
   [secretMissing]: "a secret that its settings name is not there: somebody must set it",
 }
+
+/** Where the runtime stopped it: what for, and what was said of it. */
+const codeIn = (reason: string): string | undefined =>
+  Object.keys(said).find((code) => reason === code || reason.startsWith(`${code}: `))
 
 type Sees = (workspace: string) => boolean
 
@@ -101,16 +104,20 @@ const troubleOf = ({
   reason,
   at,
   by,
-}: ConnectionState): Pick<Attention, "kind" | "since" | "by" | "message"> => ({
-  kind:
-    state === "open"
-      ? "circuit_open"
-      : reason === reauthorizationRequired
-        ? "authorization_refused"
-        : by === "runtime"
-          ? "connection_stopped"
-          : "connection_paused",
-  since: at,
-  by,
-  message: said[reason] ?? reason,
-})
+}: ConnectionState): Pick<Attention, "kind" | "since" | "by" | "message"> => {
+  const code = codeIn(reason)
+  const more = code === undefined ? reason : reason.slice(code.length + 2)
+  return {
+    kind:
+      state === "open"
+        ? "circuit_open"
+        : code === reauthorizationRequired
+          ? "authorization_refused"
+          : by === "runtime"
+            ? "connection_stopped"
+            : "connection_paused",
+    since: at,
+    by,
+    message: more !== "" ? more : code === undefined ? "no reason was given" : said[code]!,
+  }
+}

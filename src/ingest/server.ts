@@ -1,10 +1,6 @@
 /**
- * The HTTP server: the API's routes, health, metrics and reference, with a limit on everything that a client can hold open.
- *
- * It stops in order: no new connection, then the requests under way to their end, then, after `limits.shutdownMs`, whatever is left.
+ * The HTTP server: the API's routes, health, metrics, reference and the dashboard.
  */
-import { createServer, type Server } from "node:http"
-import type { AddressInfo } from "node:net"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -20,7 +16,6 @@ import type { Admission } from "../accounts/admission.ts"
 import { Keys } from "../accounts/keys.ts"
 import type { Sessions } from "../accounts/sessions.ts"
 import type { CurrentPlan } from "../config/current-plan.ts"
-import { limits } from "../config/defaults.ts"
 import type { Audit } from "../log/audit.ts"
 import type { ConnectionStates, ConnectionSwitch } from "../log/connections.ts"
 import type { History } from "../history/history.ts"
@@ -47,9 +42,8 @@ import type { Replayer } from "./replays.ts"
 import { makeSite } from "./site.ts"
 import { routes } from "./routes.ts"
 import { makeSessionCheck } from "./own-page.ts"
-
-/** How often, while the server closes, connections that have become idle are closed. */
-const idleClosedEveryMs = 50
+import { letGo, listen, reachable } from "./listen.ts"
+import { makeFrame } from "./sessions.ts"
 
 /** Where the server listens, once it does: the port is known even if any was asked for. */
 export class IngestAddress extends Context.Service<
@@ -103,11 +97,14 @@ export const ingestLayer = (options: {
       url = `http://${reachable(options.host)}:${port}`
       const keys = yield* Keys
       const watchExpired = yield* makeExpiredWatch
-      const site = makeSite()
       const checkSession = yield* makeSessionCheck(address.url)
+      const site = makeSite()
+      const frame = yield* makeFrame(site)
       const answering = Effect.flatMap(HttpServerRequest, (request) => {
         const answer = preflight(keys, request) ?? site.answer(request)
         if (answer !== undefined) return Effect.succeed(answer)
+        const framed = frame(request)
+        if (framed !== undefined) return framed
         const whole = Effect.catchCause(app, answerFailure)
         const answered = aliased.test(request.url)
           ? Effect.provideService(whole, HttpServerRequest, request.modify({ url: `/api/v1${request.url}` }))
@@ -125,46 +122,6 @@ export const ingestLayer = (options: {
 
 /** Paths that clients of another product know without what ours begin with. */
 const aliased = /^\/(?:workspaces|events)\//
-
-const listen = Effect.fnUntraced(function* (options: { readonly host: string; readonly port: number }) {
-  const server = createServer({
-    headersTimeout: limits.requestHeadersTimeoutMs,
-    requestTimeout: limits.requestTimeoutMs,
-    connectionsCheckingInterval: limits.connectionsCheckedEveryMs,
-    keepAliveTimeout: limits.keepAliveMs,
-  })
-  server.maxConnections = limits.connections
-  const http = yield* NodeHttpServer.make(() => server, {
-    host: options.host,
-    port: options.port,
-    gracefulShutdownTimeout: limits.shutdownMs,
-  }).pipe(Effect.mapError((error) => cannotListen(options, error.cause)))
-  // Runs after the wait for requests under way and before the wait for the server's end, which an idle client could hold up for ever.
-  yield* Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()))
-  return { http, port: (server.address() as AddressInfo).port, server }
-})
-
-/** While the server closes: a connection that ends its last request then is kept alive by its client, and would hold up the end. */
-const letGo = (server: Server): void => {
-  const timer = setInterval(() => server.closeIdleConnections(), idleClosedEveryMs)
-  server.once("close", () => clearInterval(timer))
-}
-
-const cannotListen = (options: { readonly host: string; readonly port: number }, cause: unknown): Unusable => {
-  const code = (cause as NodeJS.ErrnoException).code
-  const where = `${options.host}:${options.port}`
-  const advice =
-    code === "EADDRINUSE"
-      ? "something listens there already: stop it, or choose another port (--port, MESHES_PORT; 0 takes any free one)"
-      : code === "EACCES"
-        ? "it is not allowed: choose a port above 1023 (--port, MESHES_PORT)"
-        : `${(cause as Error).message}: check the address (MESHES_HOST) and the port (MESHES_PORT)`
-  return new Unusable({ message: `cannot listen on ${where}: ${advice}` })
-}
-
-/** The address as a client on this machine would write it. */
-const reachable = (host: string): string =>
-  host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "[::1]" : host.includes(":") ? `[${host}]` : host
 
 /** Which methods each path knows, for what no route took. */
 const methodsOf = (path: string): ReadonlyArray<string> => {

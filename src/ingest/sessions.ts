@@ -24,6 +24,7 @@ import { listResponse, namePage, pageByName } from "./pages.ts"
 import { inputProblem, problem } from "./problem.ts"
 import { readQuery, textReader } from "./query.ts"
 import { timeText } from "./records.ts"
+import type { Site } from "./site.ts"
 
 export const sessionsGroup = HttpApiBuilder.group(Api, "sessions", (handlers) =>
   Effect.map(makeSessions, ({ mint, launch, refresh, list, end }) =>
@@ -35,6 +36,17 @@ export const sessionsGroup = HttpApiBuilder.group(Api, "sessions", (handlers) =>
       .handleRaw("end", ({ request, params }) => end(request, params)),
   ),
 )
+
+/** The page of a minted session, which pages of that session's origins may frame, and no others. `undefined`: another was asked for. */
+export const makeFrame = (site: Site) =>
+  Effect.map(Sessions, ({ launchOrigins }) => (request: HttpServerRequest) => {
+    const [path, query] = request.url.split("?", 2)
+    if (path !== embedPath || (request.method !== "GET" && request.method !== "HEAD")) return undefined
+    const launch = new URLSearchParams(query).get("launch") ?? ""
+    return Effect.map(launchOrigins(launch), (origins) => site.embedded(request, origins))
+  })
+
+const embedPath = "/embed"
 
 const noStore = { "cache-control": "no-store" }
 
@@ -73,7 +85,7 @@ const makeSessions = Effect.gen(function* () {
         return HttpServerResponse.jsonUnsafe(
           {
             ...shownSession(session),
-            launch_url: `${address.url()}/embed?launch=${launch}`,
+            launch_url: `${address.url()}${embedPath}?launch=${launch}`,
             launch_expires_at: timeText(session.launch!.ends),
           },
           { status: 201, headers: noStore },
