@@ -2,11 +2,13 @@
  * Which page is at which path. Pages are loaded when they are asked for.
  */
 import { CSPProvider } from "@base-ui/react/csp-provider"
-import { lazy, Suspense, type ComponentType } from "react"
+import { lazy, Suspense, type ComponentType, type ReactNode } from "react"
 import { Redirect, Route, Switch } from "wouter"
 import { Frame } from "./layout/frame.tsx"
 import { Gate } from "./layout/gate.tsx"
+import { workspacePath } from "./parts/page.tsx"
 import { Loading, NotThere } from "./parts/states.tsx"
+import { useMe } from "./session.tsx"
 
 const page = <Name extends string>(load: () => Promise<{ readonly [N in Name]: ComponentType }>, name: Name) =>
   lazy(async () => ({ default: (await load())[name] }))
@@ -32,24 +34,35 @@ const pages: ReadonlyArray<readonly [path: string, page: ComponentType]> = [
   ["/audit", page(() => import("./pages/audit.tsx"), "InstallationAuditPage")],
 ]
 
-export const App = () => (
+/** @param unknown what whoever is not known sees; default: where to sign in */
+export const App = ({ unknown }: { readonly unknown?: ReactNode }) => (
   <CSPProvider disableStyleElements>
-    <Gate>
+    <Gate {...(unknown === undefined ? {} : { unknown })}>
       <Frame>
         <Suspense fallback={<Loading />}>
-          <Switch>
-            {pages.map(([path, Page]) => (
-              <Route key={path} path={path} component={Page} />
-            ))}
-            <Route path="/sign-in">
-              <Redirect to="/" replace />
-            </Route>
-            <Route>
-              <NotThere />
-            </Route>
-          </Switch>
+          <Pages />
         </Suspense>
       </Frame>
     </Gate>
   </CSPProvider>
 )
+
+/** In a frame of another site, the workspace's own alone. */
+const Pages = () => {
+  const { kind, workspaces = [] } = useMe()
+  const framed = kind === "embed"
+  const shown = framed ? pages.filter(([path]) => path.startsWith("/workspaces/:workspace")) : pages
+  return (
+    <Switch>
+      {shown.map(([path, Page]) => (
+        <Route key={path} path={path} component={Page} />
+      ))}
+      <Route path={framed ? "/" : "/sign-in"}>
+        <Redirect to={framed ? workspacePath(workspaces[0]!) : "/"} replace />
+      </Route>
+      <Route>
+        <NotThere />
+      </Route>
+    </Switch>
+  )
+}

@@ -12,6 +12,7 @@ import { ThemeChoice } from "./theme.tsx"
 import icon from "../icon.svg"
 
 export const Frame = ({ children }: { readonly children: ReactNode }) => {
+  const embedded = useMe().kind === "embed"
   const [path] = useLocation()
   const main = useRef<HTMLElement>(null)
   const first = useRef(true)
@@ -27,7 +28,7 @@ export const Frame = ({ children }: { readonly children: ReactNode }) => {
         To the content
       </a>
       <header className="bar">
-        <Brand />
+        {!embedded && <Brand />}
         <Drawer />
       </header>
       <aside className="side" aria-label="Main">
@@ -108,10 +109,13 @@ const Side = () => {
             ))}
         </nav>
       )}
-      <div className="side-foot">
-        <ThemeChoice />
-        {!embedded && <Who />}
-      </div>
+      {/* The page around says how a frame is to look. */}
+      {!embedded && (
+        <div className="side-foot">
+          <ThemeChoice />
+          <Who />
+        </div>
+      )}
     </>
   )
 }

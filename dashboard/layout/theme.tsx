@@ -6,7 +6,7 @@ import { useId, useState } from "react"
 type Theme = "system" | "light" | "dark"
 const kept = "meshes-theme"
 
-const isTheme = (value: unknown): value is Theme => value === "system" || value === "light" || value === "dark"
+export const isTheme = (value: unknown): value is Theme => value === "system" || value === "light" || value === "dark"
 
 /** Frames of other sites may not be allowed to keep anything. */
 const remembered = (): Theme => {

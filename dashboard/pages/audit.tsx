@@ -10,6 +10,7 @@ import { Card, Page, useWorkspace, workspacePath } from "../parts/page.tsx"
 import { Empty } from "../parts/states.tsx"
 import { ListTable } from "../parts/table.tsx"
 import { Time } from "../parts/time.tsx"
+import { useMay, useMe } from "../session.tsx"
 
 type Entry = RecordOf<"GET /api/v1/audit">
 const names = ["what", "by", "target", "from", "to"]
@@ -114,8 +115,8 @@ const From = ({ from, agent }: Entry) => (
 )
 
 /** The page of what it was done to, where it has one. */
-const pageOf = ({ what, target }: Entry, workspace: string | undefined): string | undefined => {
-  if (what.startsWith("key.")) return "/keys"
+const pageOf = ({ what, target }: Entry, workspace: string | undefined, keys: boolean): string | undefined => {
+  if (/^(?:key|session)\./.test(what)) return keys ? "/keys" : undefined
   if (workspace === undefined) return undefined
   const under = (step: string) => workspacePath(workspace, step, target)
   if (what.startsWith("connection.")) return under("connections")
@@ -126,7 +127,9 @@ const pageOf = ({ what, target }: Entry, workspace: string | undefined): string 
 }
 
 const Target = ({ entry, workspace }: { readonly entry: Entry; readonly workspace: string | undefined }) => {
-  const to = pageOf(entry, workspace)
+  const { kind } = useMe()
+  const keys = useMay("admin") && kind !== "embed"
+  const to = pageOf(entry, workspace, keys)
   const name = <code>{entry.target}</code>
   return to === undefined ? name : <Link href={to}>{name}</Link>
 }

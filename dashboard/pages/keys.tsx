@@ -15,6 +15,7 @@ import { ListTable } from "../parts/table.tsx"
 import { Time } from "../parts/time.tsx"
 import { useTell } from "../parts/toast.tsx"
 import { NewKey } from "./new-key.tsx"
+import { Sessions } from "./sessions.tsx"
 
 type Key = RecordOf<"GET /api/v1/keys">
 type Created = CallOutput<"POST /api/v1/keys">
@@ -38,7 +39,7 @@ export const KeysPage = () => {
       <FilterBar label="Filter keys">
         <TextFilter filters={filters} name="workspace" label="Workspace" placeholder="that keys name" />
       </FilterBar>
-      <Card flush>
+      <Card title="API keys" flush>
         <ListTable
           list={list}
           label="Keys"
@@ -70,6 +71,7 @@ export const KeysPage = () => {
           }
         />
       </Card>
+      <Sessions workspace={filters.values["workspace"]} />
       <Box open={asked} onClose={() => setAsked(false)} title="Create a key">
         <NewKey
           onCreated={(key) => {

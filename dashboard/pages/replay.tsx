@@ -96,13 +96,15 @@ const Counts = ({ replay: { id, workspace, progress } }: { readonly replay: Repl
       }
     >
       <dl className="facts">
-        {figures.map(([name, label, why]) => (
-          <div key={name}>
-            <dt>{label}</dt>
-            <dd className="figure-number">{count(progress[name])}</dd>
-            {why !== undefined && progress[name] > 0 && <dd className="dim">{why}</dd>}
-          </div>
-        ))}
+        {figures.map(([name, label, why]) =>
+          why !== undefined && progress[name] === 0 ? null : (
+            <div key={name}>
+              <dt>{label}</dt>
+              <dd className="figure-number">{count(progress[name])}</dd>
+              {why !== undefined && <dd className="dim">{why}</dd>}
+            </div>
+          ),
+        )}
       </dl>
     </Card>
   )

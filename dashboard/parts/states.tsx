@@ -2,6 +2,7 @@
  * What stands where something is not (yet): it loads, it failed and who is to do what, it is not there, or there is none and what to do next.
  */
 import type { ReactNode } from "react"
+import { Link } from "wouter"
 import type { Problem } from "../api/call.ts"
 
 export const Loading = ({ label = "Loading" }: { readonly label?: string }) => (
@@ -19,6 +20,10 @@ const whoActs = ({ status, retryAfter }: Problem): string | undefined =>
       ? "That is a bug of the server's: its log says more."
       : undefined
 
+/** One error's words are the message's. */
+const saysAll = ({ errors, message }: Problem): boolean =>
+  errors.length === 0 || (errors.length === 1 && message.includes(errors[0]!.message))
+
 /** Why something could not be shown or done. */
 export const Failed = ({ problem }: { readonly problem: Problem }) => (
   <div className="notice" data-tone="bad" role="alert">
@@ -27,7 +32,7 @@ export const Failed = ({ problem }: { readonly problem: Problem }) => (
         {problem.title !== "" && <strong>{problem.title}: </strong>}
         {problem.message}
       </p>
-      {problem.errors.length > 0 && (
+      {!saysAll(problem) && (
         <ul>
           {problem.errors.map(({ path, message }) => (
             <li key={`${path} ${message}`}>
@@ -57,7 +62,7 @@ export const NotThere = () => (
   <div className="page">
     <h1>There is nothing here</h1>
     <p className="page-lead">
-      The address is wrong, or what it names is not there or not yours to see. <a href="/">To the overview</a>
+      The address is wrong, or what it names is not there or not yours to see. <Link href="/">To the start</Link>
     </p>
   </div>
 )

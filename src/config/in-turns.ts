@@ -15,19 +15,20 @@ export const inTurns = async <A>(steps: Iterator<unknown, A>): Promise<A> => {
 }
 
 /**
- * For long work that what the process is there for should not feel: to be asked after each small part of it. Every `limits.turnMs` it
- * rests for as long as it worked.
+ * For long work that nobody's delivery should wait for: to be asked after each small part of it. Every `limits.guestTurnMs` it rests for
+ * `limits.guestRest` times as long as it worked.
  */
 export const makePace = (): (() => Promise<void> | undefined) => {
   let begun = performance.now()
   return () => {
     const worked = performance.now() - begun
-    if (worked < limits.turnMs) return undefined
+    if (worked < limits.guestTurnMs) return undefined
     return new Promise((next) => {
-      setTimeout(() => {
+      const goOn = () => {
         begun = performance.now()
         next()
-      }, worked)
+      }
+      setTimeout(goOn, worked * limits.guestRest)
     })
   }
 }

@@ -52,6 +52,12 @@ export const replayLimits = {
   replayFollowMs: 1000,
   /** The body of a request that begins one. */
   replayBodyBytes: 64 * 1024,
+  /**
+   * How long such work goes on before it rests, and for how many times as long. A delivery passes through the process's loop several
+   * times, and may meet such a turn at each.
+   */
+  guestTurnMs: 2,
+  guestRest: 2,
   /** An event is explained over HTTP until this much time or, as JSON, so many characters are used: the other rules are left out. */
   explainMs: 5000,
   explainCharacters: 4 * 1024 * 1024,

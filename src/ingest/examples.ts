@@ -56,6 +56,13 @@ const values: { readonly [name: string]: unknown } = {
   response: '{"error":"try again later"}',
   revision: "3f9c1a7be204",
   rule: "new-lead",
+  rules: {
+    "new-lead": {
+      on: "lead.created",
+      when: { expression: 'payload.plan = "pro"' },
+      actions: [{ connection: "crm", map: { email: "payload.email" } }],
+    },
+  },
   source: "website",
   step_seconds: 900,
   tag: "eu",

@@ -4,6 +4,7 @@
  */
 import { request as httpRequest } from "node:http"
 import { afterAll, beforeAll, expect, test } from "vitest"
+import { generateSecretKey } from "../../src/secrets/keyring.ts"
 import { startDestination, type Destination } from "../support/destination.ts"
 import { historyOnce } from "../support/history.ts"
 import { startNats, type TestNats } from "../support/nats.ts"
@@ -23,7 +24,7 @@ beforeAll(async () => {
   destination = await startDestination()
   runtime = await startRuntime({
     natsUrl: nats.url,
-    env: { READ_KEY: readKey, BLIND_KEY: blindKey, ERP_TOKEN: token },
+    env: { MESHES_SECRET_KEYS: generateSecretKey(), READ_KEY: readKey, BLIND_KEY: blindKey, ERP_TOKEN: token },
     config: `
 const about = { allowPrivateNetwork: true }
 const lead = { type: "object", properties: { email: { type: "string" }, plan: { type: "string" }, seats: { type: "number" } }, required: ["email"] }
@@ -36,6 +37,7 @@ export default defineConfig({
       connections: {
         erp: http({ url: "${destination.url}/erp?v=1", method: "PUT", auth: { type: "bearer", token: secret("ERP_TOKEN") }, headers: { "x-team": "sales" }, ...about }),
         crm: webhook({ url: "${destination.url}/crm", ordering: { key: "payload.email" }, ...about }),
+        vendor: hubspot({ auth: "oauth" }),
         unset: http({ url: "${destination.url}/unset", auth: { type: "bearer", token: secret("NOBODY_SET_THIS") }, ...about }) },
       rules: {
         all: { on: "lead.*", when: { tags: ["eu"] }, actions: [
@@ -117,6 +119,27 @@ test("what an event would do is what it then does: each request as it was shown,
       else if (!/^(?:webhook-|idempotency-key|traceparent)/.test(name)) expect(came.headers[name], name).toBe(value)
     }
   }
+})
+
+test("a connection says which secrets it uses and whether they are set, to admins alone, and that nobody has authorized it", async () => {
+  const show = async (name: string, key = adminKey) => (await call("GET", `/connections/${name}`, undefined, key)).body
+  expect((await show("erp")).secrets).toEqual([{ name: "ERP_TOKEN", set: true }])
+  expect((await show("crm")).secrets).toEqual([])
+  expect((await show("unset")).secrets).toEqual([{ name: "NOBODY_SET_THIS", set: false }])
+  for (const name of ["erp", "unset"]) expect(await show(name, readKey)).not.toHaveProperty("secrets")
+  const { authorization, secrets } = await show("vendor")
+  expect(authorization).toBeNull()
+  expect(secrets.map(({ set }: any) => set)).toEqual([false, false])
+  const set = await fetch(`${runtime.http()}/api/v1/workspaces/acme/secrets/${secrets[0].name}`, {
+    method: "PUT",
+    headers: { authorization: `Bearer ${adminKey}`, "content-type": "application/json" },
+    body: JSON.stringify({ value: "an-app-of-ours" }),
+  })
+  expect(set.status).toBe(204)
+  expect((await show("vendor")).secrets).toEqual([
+    { name: secrets[0].name, set: true },
+    { name: secrets[1].name, set: false },
+  ])
 })
 
 const recorded = (count: number, type: string) =>
