@@ -11,7 +11,7 @@ import { Card, Facts, Page, useWorkspace, workspacePath } from "../parts/page.ts
 import { Answered } from "../parts/states.tsx"
 import { Status } from "../parts/status.tsx"
 import { Time } from "../parts/time.tsx"
-import { useMe } from "../session.tsx"
+import { useBound } from "../session.tsx"
 import { ConnectionActs } from "./connection-acts.tsx"
 import { AuthorizationCard } from "./connection-authorization.tsx"
 import { SecretsCard } from "./connection-secrets.tsx"
@@ -22,7 +22,7 @@ export type Connection = CallOutput<"GET /api/v1/workspaces/:workspace/connectio
 export const ConnectionPage = () => {
   const workspace = useWorkspace()
   const { connection: id } = useParams<{ readonly connection: string }>()
-  const { resource } = useMe()
+  const bound = useBound()
   const connection = useCall(
     "GET /api/v1/workspaces/:workspace/connections/:connection",
     { params: { workspace, connection: id } },
@@ -42,8 +42,8 @@ export const ConnectionPage = () => {
             {data.secrets !== undefined && data.secrets.length > 0 && (
               <SecretsCard workspace={workspace} secrets={data.secrets} />
             )}
-            {resource === undefined && <Activity key={`${workspace} ${id}`} workspace={workspace} connection={id} />}
-            <Rules workspace={workspace} connection={id} counted={resource === undefined} />
+            {!bound && <Activity key={`${workspace} ${id}`} workspace={workspace} connection={id} />}
+            <Rules workspace={workspace} connection={id} />
             <Connector of={data.connector} />
           </>
         )}
@@ -93,14 +93,21 @@ const State = ({ id, workspace, connector, state, since, by, reason, probe_at, .
             ) : (
               <Link href={`${deliveries}&status=processing`}>{count(how.backlog)} wait or are under way</Link>
             ),
-          "Last success": how.last_success_at === undefined ? "none yet" : <Time at={how.last_success_at} />,
+          "Last success":
+            how.last_success_at === undefined ? (
+              how.backlog === undefined ? undefined : (
+                "none yet"
+              )
+            ) : (
+              <Time at={how.last_success_at} />
+            ),
         }}
       />
       {how.last_failure !== undefined && (
         <dl>
           <dt className="dim">Last failure</dt>
           <dd>
-            <LastFailure failure={how.last_failure} />
+            <LastFailure {...how.last_failure} />
           </dd>
         </dl>
       )}

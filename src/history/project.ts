@@ -217,7 +217,7 @@ export const makeProjector = (db: DatabaseSync): Projector => {
     row.attempts++
     usage.count("attempts", row.workspace, at)
     const became = activityOf[record.state]
-    if (became !== undefined) activity.attempt(at, [row.workspace, row.connection, row.rule!], became)
+    if (became !== undefined) activity.attempt(at, row.workspace, row.connection, row.rule!, became)
     if (row.last_at !== null && at < row.last_at) return
     Object.assign(row, { last_at: at, last_status: status, next, outcome, http_status: http, message, shared })
     settle(row)
