@@ -18,6 +18,12 @@ export const useMay = (scope: Scope): boolean => {
   return scopes.includes(scope) || scopes.includes("admin")
 }
 
+/** Whether they may hold rules against past events: these are of every resource, so not whoever is bound to one. */
+export const useMayBacktest = (): boolean => {
+  const { resource } = useMe()
+  return useMay("operate") && resource === undefined
+}
+
 /** Asks again who is asking: after somebody has signed in or out. */
 export const useAskAgain = (): (() => void) => {
   const queries = useQueryClient()

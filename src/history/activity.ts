@@ -16,6 +16,7 @@ export type Activity = { readonly [W in (typeof what)[number]]: number }
 
 /** In the place of a workspace, a connection or a rule: all of them together. Keys of names begin at 1. */
 const all = 0
+export const allWorkspaces = all
 
 const columns = `at INTEGER NOT NULL, workspace INTEGER NOT NULL, connection INTEGER NOT NULL, rule INTEGER NOT NULL,
     events INTEGER NOT NULL, delivered INTEGER NOT NULL, retried INTEGER NOT NULL, dead INTEGER NOT NULL, last_at INTEGER NOT NULL`
@@ -32,78 +33,111 @@ const spans = [
   { table: "activity_hours", ms: 60 * minute },
 ] as const
 
-type Place = readonly [workspace: number, connection: number, rule: number]
-type Bucket = { -readonly [W in keyof Activity]: number } & { last: number }
-
-const noBucket: Bucket = { events: 0, delivered: 0, retried: 0, dead: 0, last: 0 }
+/** What happened at a place in a minute or an hour. */
+interface Bucket {
+  readonly at: number
+  readonly workspace: number
+  readonly connection: number
+  readonly rule: number
+  events: number
+  delivered: number
+  retried: number
+  dead: number
+  last: number
+}
 
 export interface ActivityCounter {
-  /** @param at when, in milliseconds @param workspace its key among the names */
+  /** @param at when, in milliseconds @param workspace its key among the names, as are the others */
   readonly event: (at: number, workspace: number) => void
-  readonly attempt: (at: number, place: Place, became: Exclude<keyof Activity, "events">) => void
+  readonly attempt: (
+    at: number,
+    workspace: number,
+    connection: number,
+    rule: number,
+    became: Exclude<keyof Activity, "events">,
+  ) => void
   /** Adds what was counted to the tables. */
   readonly write: () => void
 }
 
-/** Minutes before this are no longer kept. */
-export const minutesFrom = (now: number): number => now - limits.activityMinutesMs
-
 export const makeActivityCounter = (db: DatabaseSync): ActivityCounter => {
   const added = [...what.map((one) => `${one} = ${one} + excluded.${one}`), "last_at = max(last_at, excluded.last_at)"]
-  const add = spans.map(({ table }) =>
-    db.prepare(`INSERT INTO ${table} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET ${added.join(", ")}`),
-  )
-  /** By place, then by minute. */
-  let counted = new Map<string, { readonly place: Place; readonly minutes: Map<number, Bucket> }>()
+  const counting = spans.map(({ table, ms }) => ({
+    ms,
+    buckets: makeBuckets(),
+    add: db.prepare(
+      `INSERT INTO ${table} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET ${added.join(", ")}`,
+    ),
+  }))
+  /** Minutes before are not kept. */
+  let kept = 0
 
-  const count = (at: number, place: Place, one: keyof Activity): void => {
-    const key = place.join("/")
-    let known = counted.get(key)
-    if (known === undefined) counted.set(key, (known = { place, minutes: new Map() }))
-    const begin = at - (at % minute)
-    let bucket = known.minutes.get(begin)
-    if (bucket === undefined) known.minutes.set(begin, (bucket = { ...noBucket }))
-    bucket[one]++
-    bucket.last = Math.max(bucket.last, at)
+  const count = (at: number, workspace: number, connection: number, rule: number, one: keyof Activity): void => {
+    if (kept === 0) kept = Date.now() - limits.activityMinutesMs
+    for (const { ms, buckets } of counting) {
+      if (ms === minute && at < kept) continue
+      const bucket = buckets.at(at - (at % ms), workspace, connection, rule)
+      bucket[one]++
+      if (at > bucket.last) bucket.last = at
+    }
   }
 
   return {
-    event: (at, workspace) => count(at, [workspace, all, all], "events"),
+    event: (at, workspace) => count(at, workspace, all, all, "events"),
     attempt: count,
     write: () => {
-      const kept = minutesFrom(Date.now())
-      for (const [i, { ms }] of spans.entries()) {
-        const sums = new Map<string, { readonly at: number; readonly place: Place; readonly bucket: Bucket }>()
-        for (const { place, minutes } of counted.values()) {
-          const [workspace] = place
-          for (const [begin, bucket] of minutes) {
-            if (ms === minute && begin < kept) continue
-            const at = begin - (begin % ms)
-            sumUp(sums, at, place, bucket)
-            if (place[1] !== all) sumUp(sums, at, [workspace, all, all], bucket)
-            sumUp(sums, at, [all, all, all], bucket)
-          }
+      for (const { buckets, add } of counting) {
+        const counted = [...buckets.values()]
+        // First: what is added to a workspace below is not to be added once more.
+        for (const bucket of counted) addTo(buckets.at(bucket.at, all, all, all), bucket)
+        for (const bucket of counted) {
+          if (bucket.connection !== all) addTo(buckets.at(bucket.at, bucket.workspace, all, all), bucket)
         }
-        for (const { at, place, bucket } of sums.values()) {
-          add[i]!.run(at, ...place, ...what.map((one) => bucket[one]), bucket.last)
+        for (const { at, workspace, connection, rule, events, delivered, retried, dead, last } of buckets.values()) {
+          add.run(at, workspace, connection, rule, events, delivered, retried, dead, last)
         }
+        buckets.clear()
       }
-      counted = new Map()
+      kept = 0
     },
   }
 }
 
-const sumUp = (
-  sums: Map<string, { readonly at: number; readonly place: Place; readonly bucket: Bucket }>,
-  at: number,
-  place: Place,
-  bucket: Bucket,
-): void => {
-  const key = `${at}/${place.join("/")}`
-  let sum = sums.get(key)
-  if (sum === undefined) sums.set(key, (sum = { at, place, bucket: { ...noBucket } }))
-  for (const one of what) sum.bucket[one] += bucket[one]
-  sum.bucket.last = Math.max(sum.bucket.last, bucket.last)
+const addTo = (sum: Bucket, { events, delivered, retried, dead, last }: Bucket): void => {
+  sum.events += events
+  sum.delivered += delivered
+  sum.retried += retried
+  sum.dead += dead
+  sum.last = Math.max(sum.last, last)
+}
+
+/** Found by numbers alone: each record of the history comes by here. */
+const makeBuckets = () => {
+  const places = new Map<number, Map<number, Map<number, Map<number, Bucket>>>>()
+  let found: Array<Bucket> = []
+  return {
+    at: (at: number, workspace: number, connection: number, rule: number): Bucket => {
+      const times = inside(inside(inside(places, workspace), connection), rule)
+      let bucket = times.get(at)
+      if (bucket === undefined) {
+        bucket = { at, workspace, connection, rule, events: 0, delivered: 0, retried: 0, dead: 0, last: 0 }
+        times.set(at, bucket)
+        found.push(bucket)
+      }
+      return bucket
+    },
+    values: (): ReadonlyArray<Bucket> => found,
+    clear: () => {
+      places.clear()
+      found = []
+    },
+  }
+}
+
+const inside = <A>(maps: Map<number, Map<number, A>>, key: number): Map<number, A> => {
+  let map = maps.get(key)
+  if (map === undefined) maps.set(key, (map = new Map()))
+  return map
 }
 
 interface Asked {

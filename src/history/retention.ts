@@ -5,6 +5,7 @@
 import type { DatabaseSync } from "node:sqlite"
 import { limits } from "../config/defaults.ts"
 import { statuses } from "../model/status.ts"
+import { activityTables, allWorkspaces } from "./activity.ts"
 
 /** Milliseconds since 1970: what is of before is removed. */
 export interface Retention {
@@ -48,17 +49,29 @@ export const makeRemover = (db: DatabaseSync): Remover => {
     find: find("audit", "audit_by_workspace", ["at", "tie"], ""),
     remove: [remove("audit", ["at", "tie"])],
   }
-  const next = db.prepare(
-    "SELECT min(a) AS key FROM (SELECT min(workspace) AS a FROM events WHERE workspace > ?1 " +
-      "UNION ALL SELECT min(workspace) FROM deliveries WHERE workspace > ?1 UNION ALL SELECT min(workspace) FROM audit WHERE workspace > ?1)",
-  )
+  const activity = (table: keyof typeof activityTables, where: string) => ({
+    find: db.prepare(
+      `SELECT DISTINCT at AS time, workspace AS tie FROM ${table} WHERE ${where} at < ? ORDER BY at, workspace LIMIT ?`,
+    ),
+    remove: [remove(table, ["at", "workspace"])],
+  })
+  const minutes = activity("activity_minutes", "")
+  const hours = activity("activity_hours", "workspace = ? AND")
+  const having = ["events", "deliveries", "audit", "activity_hours"]
+    .map((table) => `SELECT min(workspace) AS a FROM ${table} WHERE workspace > ?1`)
+    .join(" UNION ALL ")
+  const next = db.prepare(`SELECT min(a) AS key FROM (${having})`)
   const nameOf = db.prepare("SELECT name FROM names WHERE key = ?")
 
   function* errands({ before: ofAll, workspaces }: Retention): Generator<Errand> {
-    for (let key = next.get(-1)!.key; key !== null; key = next.get(key!)!.key) {
+    yield { ...minutes, equal: [], before: Date.now() - limits.activityMinutesMs }
+    // What all workspaces had together stays as long as that of any.
+    yield { ...hours, equal: [allWorkspaces], before: Math.min(ofAll, ...workspaces.values()) }
+    for (let key = next.get(allWorkspaces)!.key; key !== null; key = next.get(key!)!.key) {
       const workspace = Number(key)
       const before = workspaces.get(String(nameOf.get(workspace)?.name)) ?? ofAll
       yield { ...audit, equal: [workspace], before }
+      yield { ...hours, equal: [workspace], before }
       for (const status of over) {
         yield { ...deliveries, equal: [workspace, status], before }
         yield { ...events, equal: [workspace, status], before }

@@ -11,7 +11,7 @@ import { makeQueries } from "../../src/history/queries.ts"
 import { openToProject, openToRead } from "../../src/history/shape.ts"
 import { madePast } from "../support/past.ts"
 
-const [events = 1_000_000, workspaces = 100, together = 50] = process.argv.slice(2).map(Number)
+const [events = 1_000_000, workspaceCount = 100, together = 50] = process.argv.slice(2).map(Number)
 const day = 86_400_000
 const to = Date.now()
 const folder = mkdtempSync(join(tmpdir(), "meshes-bench-"))
@@ -33,7 +33,7 @@ const project = () => {
     cpuMs += (user + system) / 1000
     batch = []
   }
-  for (const message of madePast({ events, workspaces, from: to - 7 * day, to })) {
+  for (const message of madePast({ events, workspaces: workspaceCount, from: to - 7 * day, to })) {
     batch.push(message)
     if (batch.length >= together) flush()
   }
@@ -49,6 +49,9 @@ const ask = () => {
   const db = openToRead(file)
   const queries = makeQueries(db)
   const big = { workspace: "workspace-0", limit: 50 }
+  const { workspace } = big
+  const everyone = Array.from({ length: workspaceCount }, (_, i) => `workspace-${i}`)
+  const [workspaces, fifty] = [[workspace], everyone.slice(0, 50)]
   const yesterday = { from: to - 2 * day, to: to - day }
   const { records } = queries.deliveries({ ...big, ...yesterday })
   const { id, event } = records[0]!
@@ -78,6 +81,19 @@ const ask = () => {
     "events of a type that failed": () => queries.events({ ...big, type: "invoice.failed", statuses: ["failed"] }),
     "events about one thing": () => queries.events({ ...big, resource: "page", resource_id: "page-7" }),
     "events about a resource that is not there (no index)": () => queries.events({ ...big, resource: "nothing" }),
+    "activity of the installation, the last day": () =>
+      queries.activity({ from: to - day, to, stepMs: 900_000, minutes: true }),
+    "activity of the installation, the last week": () =>
+      queries.activity({ from: to - 7 * day, to, stepMs: 7_200_000, minutes: false }),
+    "activity of a connection, the last day": () =>
+      queries.activity({ workspaces, connection: "connection-0", from: to - day, to, stepMs: 900_000, minutes: true }),
+    "activity of 50 workspaces, the last day": () =>
+      queries.activity({ workspaces: fifty, from: to - day, to, stepMs: 900_000, minutes: true }),
+    "activity of each rule by each connection, the last week": () =>
+      queries.activityParts({ workspace, by: "rule_connection", from: to - 7 * day, to, minutes: false }),
+    "the backlog of the installation": () => queries.backlog(),
+    "what was given up in a workspace, by connection and reason": () => queries.deadGroups({ workspace }),
+    "usage of all workspaces this month": () => queries.usage(everyone, new Date(to).toISOString().slice(0, 7)),
     "events of a small workspace a week ago": () =>
       queries.events({ workspace: "workspace-9", limit: 50, to: to - 6.9 * day }),
   }
