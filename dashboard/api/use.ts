@@ -12,6 +12,9 @@ export const calm = 15_000
 /** Pages of a list that are kept in view and asked for again: each has up to 50 records. */
 const pagesMax = 20
 
+/** How often to ask for what need not be there yet, and does not change by itself once it is: its page was opened as it was stored. */
+export const untilThere = (answer: unknown): number => (answer === undefined ? live : 0)
+
 export const makeQueries = (): QueryClient =>
   new QueryClient({
     defaultOptions: {
@@ -46,12 +49,21 @@ const beforeOf =
     return JSON.stringify(asked?.params) === JSON.stringify(input.params) ? before : undefined
   }
 
-/** What a call answers, asked again every so often while the page is visible. */
-export const useCall = <Name extends CallName>(name: Name, input: CallInput<Name> = {}, options: Options = {}) =>
+/**
+ * What a call answers, asked again every so often while the page is visible.
+ *
+ * @param options `everyBy`: how often follows from what was answered
+ */
+export const useCall = <Name extends CallName>(
+  name: Name,
+  input: CallInput<Name> = {},
+  { everyBy, ...options }: Options & { readonly everyBy?: (answer: CallOutput<Name> | undefined) => number } = {},
+) =>
   useQuery<CallOutput<Name>, Problem>({
     queryKey: [name, input],
     queryFn: ({ signal }) => call(name, input, signal),
     ...againOf(options),
+    ...(everyBy === undefined ? {} : { refetchInterval: ({ state }) => everyBy(state.data) }),
     enabled: options.enabled ?? true,
     placeholderData: beforeOf(input),
   })
