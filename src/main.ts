@@ -270,8 +270,8 @@ const operatorLayer = Layer.effect(
     const turns = yield* Semaphore.make(limits.previewsRunning)
     return Operator.of({
       delivery: (kind, workspace, id, actor) => Effect.provideContext(instruct(kind, id, actor, workspace), context),
-      event: (kind, workspace, id, actor, rule) =>
-        Effect.provideContext(instructEvent(kind, id, actor, { workspace, rule }), context),
+      event: (kind, workspace, id, actor, chosen) =>
+        Effect.provideContext(instructEvent(kind, id, actor, { workspace, ...chosen }), context),
       check: (value, workspace) => checkOperation(value, workspace, Date.now()),
       preview: (filter) => previewOperation(filter).pipe(Effect.provideContext(context), Semaphore.withPermit(turns)),
     })

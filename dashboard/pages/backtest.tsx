@@ -9,7 +9,7 @@ import { ChoiceFilter, useFilters } from "../parts/filters.tsx"
 import { Progress } from "../parts/meter.tsx"
 import { Card } from "../parts/page.tsx"
 import { Answered, Empty, Failed } from "../parts/states.tsx"
-import { useMay } from "../session.tsx"
+import { useMay, useMayBacktest } from "../session.tsx"
 import { BacktestDifference } from "./backtest-difference.tsx"
 import { useBacktest, type BacktestBody } from "./backtest-run.ts"
 import { PastFilter, pastNames, pastOf } from "./past-filter.tsx"
@@ -62,7 +62,7 @@ export const Backtest = ({
 }) => {
   const filters = useFilters([...pastNames.filter((name) => name !== "status"), "rules"])
   const { rules: which, ...chosen } = filters.values
-  const mayRun = useMay("operate")
+  const mayRun = useMayBacktest()
   const mayWrite = useMay("payload:read")
   const candidates = which === "candidate" && mayWrite
   const inForce = useQuery<Written, Problem>({
@@ -73,7 +73,7 @@ export const Backtest = ({
   })
   const { run, start, stop } = useBacktest(workspace)
   const [wrong, setWrong] = useState<string>()
-  if (!mayRun) return <Empty title="You may not run backtests">That needs the scope operate.</Empty>
+  if (!mayRun) return <Empty title="You may not run backtests">That needs the scope operate, over all resources.</Empty>
   const text = draft ?? (inForce.data === undefined ? undefined : textOf(inForce.data, chosen["rule"]))
   const begin = () => {
     setWrong(undefined)

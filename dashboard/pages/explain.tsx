@@ -31,16 +31,6 @@ const missing = {
   gone: "The log no longer has what the event holds: write a payload to try.",
 } as const
 
-/** Asked once: that somebody saw the payload is in the audit each time. */
-const useStored = (workspace: string, event: string | undefined) =>
-  useQuery<EventWhole, Problem>({
-    queryKey: ["explain an event", workspace, event],
-    queryFn: ({ signal }) =>
-      call("GET /api/v1/workspaces/:workspace/events/:event", { params: { workspace, event: event! } }, signal),
-    enabled: event !== undefined,
-    staleTime: Number.POSITIVE_INFINITY,
-  })
-
 export const ExplainPage = () => {
   const workspace = useWorkspace()
   const filters = useFilters(["event", "type"])
@@ -62,7 +52,11 @@ const Form = ({
 }) => {
   const { event, type } = filters.values
   const types = useCall("GET /api/v1/workspaces/:workspace/event-types", { params: { workspace } })
-  const stored = useStored(workspace, event)
+  const stored = useCall(
+    "GET /api/v1/workspaces/:workspace/events/:event",
+    { params: { workspace, event: event ?? "" } },
+    { enabled: event !== undefined, once: true },
+  )
   const [draft, setDraft] = useState<string>()
   const [clicked, setClicked] = useState<string>()
   const loaded = stored.data === undefined ? undefined : givenOf(stored.data)

@@ -11,7 +11,7 @@ import { Request } from "../parts/request.tsx"
 import { Empty } from "../parts/states.tsx"
 import { Pill } from "../parts/status.tsx"
 import { Table } from "../parts/table.tsx"
-import { useMay } from "../session.tsx"
+import { useMayBacktest } from "../session.tsx"
 
 type Explanation = CallOutput<"POST /api/v1/workspaces/:workspace/explain">
 type Rule = Explanation["rules"][number]
@@ -107,7 +107,7 @@ const WhyNot = ({ why }: Rule) => {
 }
 
 const Matched = ({ workspace, rule: { rule, actions } }: { readonly workspace: string; readonly rule: Rule }) => {
-  const mayTry = useMay("operate")
+  const mayTry = useMayBacktest()
   return (
     <Card
       title={

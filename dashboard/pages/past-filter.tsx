@@ -8,7 +8,7 @@ import { useCall, useList } from "../api/use.ts"
 import { ChoiceFilter, FilterBar, PeriodFilter, TextFilter, type Filters } from "../parts/filters.tsx"
 import { Facts } from "../parts/page.tsx"
 import { Time } from "../parts/time.tsx"
-import { useMay } from "../session.tsx"
+import { useMay, useMe } from "../session.tsx"
 
 export type Replay = RecordOf<"GET /api/v1/workspaces/:workspace/replays">
 type Filter = Replay["filter"]
@@ -69,6 +69,7 @@ export const PastFilter = ({
   const types = useCall("GET /api/v1/workspaces/:workspace/event-types", { params })
   const rules = useList("GET /api/v1/workspaces/:workspace/rules", { params })
   const connections = useList("GET /api/v1/workspaces/:workspace/connections", { params })
+  const me = useMe()
   const mayLook = useMay("payload:read")
   const ids = (records: ReadonlyArray<{ readonly id: string }> | undefined) => records?.map(({ id }) => id) ?? []
   return (
@@ -81,8 +82,8 @@ export const PastFilter = ({
         placeholder="lead.*, invoice.paid"
         known={types.data?.records.map(({ type }) => type) ?? []}
       />
-      <TextFilter filters={filters} name="resource" label="Resource" />
-      <TextFilter filters={filters} name="resource_id" label="Resource's id" />
+      {me.resource === undefined && <TextFilter filters={filters} name="resource" label="Resource" />}
+      {me.resource_id === undefined && <TextFilter filters={filters} name="resource_id" label="Resource's id" />}
       <TextFilter filters={filters} name="rule" label="Rule" known={ids(rules.records)} />
       <TextFilter filters={filters} name="connection" label="Connection" known={ids(connections.records)} />
       {earlier && (
@@ -90,7 +91,6 @@ export const PastFilter = ({
           filters={filters}
           name="status"
           label="Deliveries that"
-          all="whatever became of them"
           choices={earlierStates.map((state) => [state, earlierLabels[state]] as const)}
         />
       )}

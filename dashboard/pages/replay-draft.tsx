@@ -1,8 +1,7 @@
 /**
  * A replay that is yet to begin: what it is to be over, what it would do, and its beginning.
  */
-import { useQuery } from "@tanstack/react-query"
-import { useState } from "react"
+import { useMutation } from "@tanstack/react-query"
 import { useLocation } from "wouter"
 import { call, type Problem } from "../api/call.ts"
 import { useAct } from "../api/use.ts"
@@ -29,23 +28,17 @@ export const ReplayDraft = ({ workspace }: { readonly workspace: string }) => {
     ...(same_ids === "true" ? { same_ids: true } : {}),
   }
   const mayBegin = useMay("operate")
-  const now = JSON.stringify(body)
-  // What was looked at is of no use once something else is asked for.
-  const [looked, setLooked] = useState<string>()
-  const preview = useQuery<Preview, Problem>({
-    queryKey: ["dry run", workspace, now],
-    queryFn: async ({ signal }) =>
-      (await call(begin, { params: { workspace }, body: { ...body, dry_run: true } }, signal)) as Preview,
-    enabled: looked === now,
-    staleTime: Number.POSITIVE_INFINITY,
-    retry: false,
+  const preview = useMutation<Preview, Problem, typeof body>({
+    mutationFn: async (asked) =>
+      (await call(begin, { params: { workspace }, body: { ...asked, dry_run: true } })) as Preview,
   })
   if (!mayBegin) return <Empty title="You may not begin replays">That needs the scope operate.</Empty>
-  const shown = looked === now
+  // What was looked at is of no use once something else is asked for.
+  const shown = JSON.stringify(preview.variables) === JSON.stringify(body)
   return (
     <>
       <PastFilter workspace={workspace} filters={filters} earlier>
-        <TextFilter filters={filters} name="rate" label="Deliveries a second, at most" placeholder="100" />
+        <TextFilter filters={filters} name="rate" label="Most a second" placeholder="100" />
       </PastFilter>
       <CheckField
         label="Deliveries keep the ids that they had"
@@ -56,10 +49,10 @@ export const ReplayDraft = ({ workspace }: { readonly workspace: string }) => {
       <div className="row">
         <Button
           kind={preview.data === undefined ? "primary" : "plain"}
-          disabled={preview.isFetching}
-          onClick={() => (shown ? void preview.refetch() : setLooked(now))}
+          disabled={preview.isPending}
+          onClick={() => preview.mutate(body)}
         >
-          {preview.isFetching ? "Looking…" : shown && preview.data !== undefined ? "Look again" : "Dry run"}
+          {preview.isPending ? "Looking…" : shown && preview.data !== undefined ? "Look again" : "Dry run"}
         </Button>
         {shown && preview.data !== undefined && (
           <Start workspace={workspace} body={body} preview={preview.data} rate={body.rate ?? 100} />

@@ -11,13 +11,14 @@ import { Empty } from "../parts/states.tsx"
 import { Status } from "../parts/status.tsx"
 import { ListTable } from "../parts/table.tsx"
 import { Time } from "../parts/time.tsx"
-import { useMay } from "../session.tsx"
+import { useMay, useMayBacktest } from "../session.tsx"
 import { FilterWords } from "./past-filter.tsx"
 import { RangeProgress } from "./replay.tsx"
 
 export const ReplaysPage = () => {
   const workspace = useWorkspace()
   const mayBegin = useMay("operate")
+  const mayBacktest = useMayBacktest()
   const filters = useFilters(["state"])
   const list = useList(
     "GET /api/v1/workspaces/:workspace/replays",
@@ -32,7 +33,7 @@ export const ReplaysPage = () => {
       acts={
         mayBegin && (
           <>
-            <ButtonLink to={`${begin}?tab=backtest`}>Backtest rules</ButtonLink>
+            {mayBacktest && <ButtonLink to={`${begin}?tab=backtest`}>Backtest rules</ButtonLink>}
             <ButtonLink to={begin} kind="primary">
               New replay
             </ButtonLink>

@@ -35,7 +35,7 @@ export const RulesEditor = ({
         label="All rules of the workspace, by their ids, as in the config"
         value={text}
         onChange={onText}
-        lines={18}
+        lines={14}
         error={wrong === undefined ? undefined : `This is no JSON: ${wrong}`}
         hint="Conditions and mappings are JSONata. A rule that is not here is tried as if it were not there."
       />

@@ -1,6 +1,7 @@
 /**
  * Sessions that were minted for pages of other sites, and are not over.
  */
+import { Link } from "wouter"
 import type { RecordOf } from "../api/contract.ts"
 import { calm, useAct, useList } from "../api/use.ts"
 import { ConfirmButton } from "../parts/dialog.tsx"
@@ -9,7 +10,6 @@ import { Empty } from "../parts/states.tsx"
 import { ListTable } from "../parts/table.tsx"
 import { Time } from "../parts/time.tsx"
 import { useTell } from "../parts/toast.tsx"
-import { Link } from "wouter"
 
 type Session = RecordOf<"GET /api/v1/sessions">
 
@@ -28,7 +28,7 @@ export const Sessions = ({ workspace }: { readonly workspace: string | undefined
             label: "Workspace",
             show: ({ workspace }) => <Link href={workspacePath(workspace)}>{workspace}</Link>,
           },
-          { label: "Role", show: ({ role }) => role },
+          { label: "Role", show: ({ role }) => <span className="nowrap">{role}</span> },
           { label: "Only about", show: About },
           { label: "In pages of", show: ({ allowed_origins }) => allowed_origins.join(", ") },
           { label: "Made", show: Made },

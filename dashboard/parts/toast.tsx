@@ -20,8 +20,8 @@ const List = () =>
   Toast.useToastManager().toasts.map((toast) => (
     <Toast.Root key={toast.id} toast={toast} className="toast">
       <Toast.Content>
-        <Toast.Title />
-        <Toast.Description />
+        <Toast.Title render={<p />} className="toast-title" />
+        <Toast.Description render={<p />} />
       </Toast.Content>
       <Toast.Close className="toast-close" aria-label="Dismiss">
         ✕
@@ -36,7 +36,7 @@ const failedMs = 12_000
 export const useTell = (): { readonly done: (text: string) => void; readonly failed: (cause: unknown) => void } => {
   const { add } = Toast.useToastManager()
   return {
-    done: (text) => void add({ description: text, type: "good" }),
+    done: (text) => void add({ title: text, type: "good" }),
     failed: (cause) =>
       void add({
         title: "That was not done",

@@ -80,7 +80,7 @@ export class Sessions extends Context.Service<
       const audit = yield* Audit
 
       const tell = (what: AuditedAct, target: string, workspaces: Iterable<WorkspaceId> | undefined, actor: Actor) =>
-        audit.write(actor, { what, target, ...(workspaces === undefined ? {} : { workspaces: [...workspaces] }) })
+        audit.write(actor, { what, target, ...about(workspaces) })
 
       /** What is there and could do with a token; nothing is asked that cannot be there. */
       const lookFor = (token: SentToken | undefined): Effect.Effect<Kept | undefined, LogUnavailable> =>
@@ -216,10 +216,16 @@ export const offerLink = Effect.fnUntraced(function* (
   const session = newSession({ parent: { account, email } }, actor.by)
   const link = makeToken("launch", session.id)
   const ends = session.created + limits.memberLinkMs
-  yield* audit.write(actor, { what: "link.created", target: email, workspaces })
+  yield* audit.write(actor, { what: "link.created", target: email, ...about(workspaces) })
   yield* records.put({ ...session, launch: { hash: link.hash, ends, used: false } }, 0)
   return { link: link.text, ends }
 })
+
+/** Whose audit is told. What concerns no workspace concerns the installation. */
+const about = (workspaces: Iterable<WorkspaceId> = []): { readonly workspaces?: ReadonlyArray<WorkspaceId> } => {
+  const all = [...workspaces]
+  return all.length === 0 ? {} : { workspaces: all }
+}
 
 const actorOf = (identity: Identity, caller: Caller): Actor => ({
   by: byOf(identity),

@@ -1,5 +1,6 @@
 /**
- * `meshes keys create | ls | revoke`: API keys that are made while runtimes run. A key is shown once, when it is made.
+ * `meshes keys create | ls | revoke | link`: API keys that are made while runtimes run, and links by which members sign in. A key or a link is
+ * shown once, when it is made.
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -8,16 +9,20 @@ import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import { checkNewKey, issueKey, noRoom } from "../accounts/issue.ts"
+import { offerLink } from "../accounts/sessions.ts"
 import { hint } from "../config/check-shape.ts"
 import { parseDuration } from "../config/duration.ts"
+import type { Plan } from "../config/plan.ts"
 import type { Settings } from "../config/settings.ts"
 import { ensureTopology } from "../log/ensure.ts"
 import { KeyRecords } from "../log/issued-keys.ts"
 import { logTime } from "../log/log-time.ts"
+import { SessionRecords } from "../log/sessions.ts"
 import { formatPath, Unusable } from "../model/errors.ts"
 import { scopes, shownKey, type ListedKey } from "../model/key.ts"
 import { logLayer, planOf, settingsOf, shared, withLog } from "./context.ts"
 import { AnswerIsNo, bad, good, note, paint, print, printJson, showTime, table, WrongUse } from "./output.ts"
+import { findRunning } from "./running.ts"
 import { whoseCommand } from "./who.ts"
 
 const begin = Effect.gen(function* () {
@@ -183,7 +188,68 @@ const revoke = Command.make(
   }),
 ).pipe(Command.withDescription("Revoke a key: every runtime refuses it within a moment"))
 
+const link = Command.make(
+  "link",
+  {
+    email: Argument.String("email").pipe(Argument.withDescription("Of a member of an account, as the config has it")),
+    account: Flag.String("account").pipe(
+      Flag.optional,
+      Flag.withDescription("Which account, where the same person is a member of several"),
+    ),
+  },
+  Effect.fn(function* ({ email, account }) {
+    const { json, settings } = yield* begin
+    const plan = yield* planOf(settings)
+    const member = yield* Effect.fromResult(findMember(plan, email, Option.getOrUndefined(account)))
+    const made = yield* withLog(
+      settings,
+      Effect.andThen(ensureTopology, offerLink(member, whoseCommand())).pipe(Effect.provide(SessionRecords.layer)),
+    ).pipe(Effect.provide(logLayer(settings.logLevel, json)))
+    const running = yield* Effect.promise(() => findRunning(settings.dataDir))
+    const address = settings.publicUrl ?? running?.http ?? `http://127.0.0.1:${settings.port}`
+    const url = `${address}/sign-in#link=${made.link}`
+    const { role } = member
+    if (json) {
+      const expires_at = new Date(made.ends).toISOString()
+      return printJson({ email: member.email, account: member.account, role, link: url, expires_at })
+    }
+    print(url)
+    good(`${member.email} (${role} of ${member.account}) signs in by it once, until ${showTime(made.ends)}`)
+    note("  whoever opens it first is let in: send it to nobody else")
+  }),
+).pipe(
+  Command.withDescription(
+    "Make a link by which a member signs in to the dashboard, once; it is shown on standard output",
+  ),
+  Command.withExamples([
+    { command: "meshes keys link ada@acme.example", description: "For a person, instead of a key" },
+  ]),
+)
+
+const findMember = (plan: Plan, email: string, account: string | undefined) => {
+  const accounts = [...(plan.accounts?.values() ?? [])]
+  if (account !== undefined && !accounts.some(({ id }) => id === account)) {
+    const message = `there is no account "${account}"${hint(
+      account,
+      accounts.map(({ id }) => id),
+    )}`
+    return Result.fail(new WrongUse({ message }))
+  }
+  const members = accounts
+    .filter(({ id }) => account === undefined || id === account)
+    .flatMap(({ id, workspaces, members }) => members.map((member) => ({ ...member, account: id, workspaces })))
+  const [found, ...more] = members.filter((member) => member.email.toLowerCase() === email.toLowerCase())
+  if (found === undefined) {
+    const where = account === undefined ? "of an account" : `of the account "${account}"`
+    const known = [...new Set(members.map((member) => member.email))]
+    return Result.fail(new WrongUse({ message: `"${email}" is no member ${where} in the config${hint(email, known)}` }))
+  }
+  if (more.length === 0) return Result.succeed(found)
+  const names = [found, ...more].map((member) => member.account).join(", ")
+  return Result.fail(new WrongUse({ message: `"${email}" is a member of ${names}: say which with --account` }))
+}
+
 export const keys = Command.make("keys").pipe(
-  Command.withDescription("API keys: made, listed and revoked while runtimes run"),
-  Command.withSubcommands([create, ls, revoke]),
+  Command.withDescription("API keys, made, listed and revoked while runtimes run; and links by which members sign in"),
+  Command.withSubcommands([create, ls, revoke, link]),
 )

@@ -62,7 +62,7 @@ export const sendBatch = (
       for (const [i, { index }] of next.entries()) outcomes[index] = each?.[i] ?? whole
       // What the others of this attempt would be told too: they wait for their own.
       if (whole.kind !== "delivered" && !isPermanent(whole)) {
-        for (const { index } of queue.flat()) outcomes[index] = whole
+        for (const { index } of queue.flat()) outcomes[index] = { ...whole, shared: true }
         break
       }
       // The gate holds what comes after this attempt; the attempt holds itself.
@@ -99,12 +99,13 @@ const callOnce = (action: Batch, places: ReadonlyArray<Place>, attempt: Attempt)
         each === undefined || outcome.kind === "delivered" ? outcome : { ...outcome, kind: "delivered" }
       const one = (it: Outcome): Outcome => {
         const { response: all, ...made } = exchanged
-        return shown(
+        const kept = shown(
           it.kind === "delivered" || all === undefined
             ? { ...made, outcome: it }
             : { ...made, response: all, outcome: it },
           attempt,
         )
+        return items.length === 1 ? kept : { ...kept, shared: true }
       }
       return { whole: one(whole), each: each?.map(one) }
     },

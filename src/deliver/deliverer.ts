@@ -19,7 +19,13 @@ import { LaneLogs } from "../log/lane-log.ts"
 import { Leases, units } from "../log/leases.ts"
 import { shardOf } from "../log/topology.ts"
 import { Work } from "../log/work.ts"
-import { changeOf, secretMissing, type ConnectionRef, type ConnectionState } from "../model/connection-state.ts"
+import {
+  changeOf,
+  runtime,
+  secretMissing,
+  type ConnectionRef,
+  type ConnectionState,
+} from "../model/connection-state.ts"
 import { LogUnavailable } from "../model/errors.ts"
 import type { Delivery } from "../model/delivery.ts"
 import type { ConnectionRecord, DeliveryAttempted } from "../model/record.ts"
@@ -35,7 +41,7 @@ import { Committer } from "./commit.ts"
 import type { Change, GateSettings } from "./gate.ts"
 import { Exchanges } from "./exchange.ts"
 import type { Form } from "./gather.ts"
-import { makeMender, runtime, type Mender } from "./mend.ts"
+import { makeMender, type Mender } from "./mend.ts"
 import { findTarget } from "./prepare.ts"
 import { Shard } from "./shard.ts"
 

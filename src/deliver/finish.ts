@@ -80,6 +80,7 @@ const recordOf = (
   ...(delivery.next === undefined ? {} : { next: delivery.next }),
   ...(outcome.request === undefined ? {} : { request: outcome.request }),
   ...(outcome.response === undefined ? {} : { response: outcome.response }),
+  ...(outcome.shared === undefined ? {} : { shared: outcome.shared }),
   revision: delivery.revision,
   ...(revision === delivery.revision ? {} : { sent_revision: revision }),
   ...(delivery.replay === undefined ? {} : { replay: delivery.replay }),

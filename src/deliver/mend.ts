@@ -5,7 +5,7 @@
  */
 import type { ConnectionPlan, Plan } from "../config/plan.ts"
 import type { ConnectionStates } from "../log/connections.ts"
-import type { ConnectionRef, ConnectionState } from "../model/connection-state.ts"
+import { runtime, type ConnectionRef, type ConnectionState } from "../model/connection-state.ts"
 import type { WorkspaceId } from "../model/ids.ts"
 
 /** Something that a connection cannot do without. */
@@ -16,10 +16,7 @@ export interface Missing {
   readonly isThere: (connection: ConnectionPlan) => boolean
 }
 
-/** Who changes circuits when nobody did. */
-export const runtime = "runtime"
-
-/** Who resumed it, when it was the coming of what was missing. Not `runtime`: the lane's owner is to be told. */
+/** Who resumed it, when it was the coming of what was missing. Not the runtime: the lane's owner is to be told. */
 const mender = "vault"
 
 export interface MenderOptions {

@@ -17,6 +17,7 @@ import type { StoredEvent } from "../model/stored-event.ts"
 import type { Month } from "../model/usage.ts"
 import { Health } from "../observe/health.ts"
 import { supervise } from "../observe/supervise.ts"
+import type { About } from "./about.ts"
 import type { ActivityFilter, ActivityPart, ActivityPartsFilter, ActivityView } from "./activity.ts"
 import type { DeadGroups, DeadGroupsFilter } from "./dead-groups.ts"
 import { makeDesk, type Desk } from "./desk.ts"
@@ -48,12 +49,13 @@ export class History extends Context.Service<
     readonly events: (filter: EventFilter) => Asked<Page<EventView>>
     /** The same, of those whose payload has a text in it: a page also ends after so many events looked at. */
     readonly search: (search: EventSearch) => Asked<Page<EventView>>
-    /** The latest event of an id with its deliveries; `undefined`: the workspace has none. */
-    readonly event: (workspace: string, id: string) => Asked<EventWhole | undefined>
+    /** The latest event of an id that is about such a thing, with its deliveries; `undefined`: the workspace has none. */
+    readonly event: (workspace: string, id: string, about: About) => Asked<EventWhole | undefined>
     /** An event as it was published, by its sequence; `undefined`: the log no longer has it, or it was refused. */
     readonly stored: (seq: number) => Asked<StoredEvent | undefined>
     readonly deliveries: (filter: DeliveryFilter) => Asked<Page<DeliveryView>>
-    readonly delivery: (workspace: string, id: string) => Asked<DeliveryWhole | undefined>
+    /** One whose event is about such a thing. */
+    readonly delivery: (workspace: string, id: string, about: About) => Asked<DeliveryWhole | undefined>
     /** What was sent in an attempt and what came back, as far as it was kept; `undefined`: the log no longer has it. */
     readonly exchange: (delivery: string, attempt: AttemptView) => Asked<Exchange | undefined>
     /** Event types or resources that a workspace has seen, by their names. */
@@ -101,10 +103,10 @@ export class History extends Context.Service<
         return {
           events: (filter) => ask("events", filter),
           search: (search) => searchEvents(search, (filter) => ask("events", filter), log.event),
-          event: (workspace, id) => ask("event", workspace, id),
+          event: (workspace, id, about) => ask("event", workspace, id, about),
           stored: log.event,
           deliveries: (filter) => ask("deliveries", filter),
-          delivery: (workspace, id) => ask("delivery", workspace, id),
+          delivery: (workspace, id, about) => ask("delivery", workspace, id, about),
           exchange: (delivery, attempt) =>
             Effect.map(log.message(attempt.seq), (message) => message && exchangeIn(message, delivery, attempt)),
           seen: (filter) => ask("seen", filter),
@@ -129,7 +131,7 @@ export class History extends Context.Service<
     )
 }
 
-export type Exchange = Pick<DeliveryAttempted, "request" | "response">
+export type Exchange = Pick<DeliveryAttempted, "request" | "response" | "shared">
 
 const exchangeIn = (
   message: { readonly data: Uint8Array },
@@ -139,8 +141,12 @@ const exchangeIn = (
   for (const record of recordsIn(message)) {
     if (record.kind !== "delivery.attempted" || record.delivery !== delivery) continue
     if (record.at !== at || record.attempt !== attempt) continue
-    const { request, response } = record
-    return { ...(request === undefined ? {} : { request }), ...(response === undefined ? {} : { response }) }
+    const { request, response, shared } = record
+    return {
+      ...(request === undefined ? {} : { request }),
+      ...(response === undefined ? {} : { response }),
+      ...(shared === undefined ? {} : { shared }),
+    }
   }
   return undefined
 }

@@ -4,6 +4,7 @@
 import type { DatabaseSync } from "node:sqlite"
 import { limits } from "../config/defaults.ts"
 import { outcomeKinds, type OutcomeKind } from "../model/outcome.ts"
+import { aboutValues, anyOrAbout, type About } from "./about.ts"
 import { makeBacklogOf } from "./backlog.ts"
 import { seenKinds, type SeenKind } from "./latest.ts"
 import type { AttemptView } from "./views.ts"
@@ -39,7 +40,8 @@ export interface ContactView {
 /** Where an attempt stands in the list of an event's: behind this one begins the next page. */
 export type AttemptPosition = readonly [created: number, tie: number, at: number, attempt: number]
 
-export interface AttemptsFilter {
+/** About: of the latest event of the id that is about such a thing. */
+export interface AttemptsFilter extends About {
   readonly workspace: string
   readonly event: string
   readonly rule?: string | undefined
@@ -78,7 +80,7 @@ export const makeOverview = (
   const contact = db.prepare("SELECT * FROM contacts WHERE workspace = ? AND connection = ?")
   const backlogOf = makeBacklogOf(db)
   const placeOf = db.prepare(
-    "SELECT at, seq FROM events WHERE id = ? AND workspace = ? ORDER BY at DESC, seq DESC LIMIT 1",
+    `SELECT at, seq FROM events WHERE id = ? AND workspace = ?${anyOrAbout} ORDER BY at DESC, seq DESC LIMIT 1`,
   )
   const attempts = db.prepare(
     "SELECT a.*, d.id, d.rule, d.action, d.connection FROM deliveries d INDEXED BY deliveries_by_event " +
@@ -114,8 +116,8 @@ export const makeOverview = (
         }
       })
     },
-    attempts: ({ workspace, event, rule, after = [0, 0, 0, 0], limit }) => {
-      const place = placeOf.get(event, keyOf(workspace))
+    attempts: ({ workspace, event, rule, after = [0, 0, 0, 0], limit, ...about }) => {
+      const place = placeOf.get(event, keyOf(workspace), ...aboutValues(about, keyOf))
       if (place === undefined) return []
       const only = rule === undefined ? null : keyOf(rule)
       return attempts.all(place.at!, place.seq!, only, only, ...after, limit).map((row) => ({

@@ -148,6 +148,7 @@ export const makeProjector = (db: DatabaseSync): Projector => {
       outcome: null,
       http_status: null,
       message: null,
+      shared: null,
       revived_at: null,
       cancelled_at: null,
       replay: null,
@@ -193,6 +194,8 @@ export const makeProjector = (db: DatabaseSync): Projector => {
     const http = record.status ?? null
     const next = record.next ?? null
     const message = record.message ?? null
+    // What one call is refused for is asked of each alone, or told of each.
+    const shared = record.shared === true && record.outcome !== "rejected" ? 1 : null
     const { created, tie } = row
     const revision = nameKey(record.sent_revision ?? record.revision)
     const added = sql.addAttempt.run(
@@ -206,6 +209,7 @@ export const makeProjector = (db: DatabaseSync): Projector => {
       duration_ms,
       next,
       message,
+      shared,
       revision,
       seq,
     )
@@ -215,7 +219,7 @@ export const makeProjector = (db: DatabaseSync): Projector => {
     const became = activityOf[record.state]
     if (became !== undefined) activity.attempt(at, row.workspace, row.connection, row.rule!, became)
     if (row.last_at !== null && at < row.last_at) return
-    Object.assign(row, { last_at: at, last_status: status, next, outcome, http_status: http, message })
+    Object.assign(row, { last_at: at, last_status: status, next, outcome, http_status: http, message, shared })
     settle(row)
   }
 
@@ -359,7 +363,7 @@ const statementsOf = (db: DatabaseSync) => ({
   deliveryOf: db.prepare("SELECT * FROM deliveries WHERE created = ? AND tie = ?"),
   addDelivery: db.prepare(`INSERT INTO deliveries (${deliveryColumns.join(", ")}) VALUES (${marks(deliveryColumns)})`),
   changeDelivery: db.prepare(`UPDATE deliveries SET ${settings(deliveryColumns)} WHERE created = ? AND tie = ?`),
-  addAttempt: db.prepare("INSERT OR IGNORE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+  addAttempt: db.prepare("INSERT OR IGNORE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
   addAct: db.prepare("INSERT OR IGNORE INTO acts VALUES (?, ?, ?, ?, ?)"),
   addFailure: db.prepare("INSERT OR IGNORE INTO rule_failures VALUES (?, ?, ?, ?)"),
   addAudit: db.prepare("INSERT OR IGNORE INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),

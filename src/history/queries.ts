@@ -7,9 +7,10 @@ import { timeOfId } from "../model/ids.ts"
 import { outcomeKinds, type OutcomeKind } from "../model/outcome.ts"
 import type { AuditedAct, AuditRecord } from "../model/record.ts"
 import { statuses, type Status } from "../model/status.ts"
+import { aboutValues, anyOrAbout, isAbout, ofEventsAbout, type About } from "./about.ts"
 import { makeActivityQueries, type ActivityQueries } from "./activity.ts"
 import { makeBacklogQueries, type BacklogQueries } from "./backlog.ts"
-import { makeDeadGroupsQueries, type DeadGroupsQueries } from "./dead-groups.ts"
+import { groupsOf, makeDeadGroupsQueries, type DeadGroupsQueries } from "./dead-groups.ts"
 import { makeOverview, type Overview } from "./overview.ts"
 import type { Checkpoint } from "./project.ts"
 import { deliveryActs, type DeliveryRow, type EventRow } from "./rows.ts"
@@ -29,22 +30,18 @@ interface Paged {
   readonly limit: number
 }
 
-export interface EventFilter extends Paged {
+export interface EventFilter extends Paged, About {
   readonly id?: string | undefined
   readonly type?: string | undefined
-  readonly resource?: string | undefined
-  readonly resource_id?: string | undefined
 }
 
-export interface DeliveryFilter extends Paged {
+/** About: of their events. */
+export interface DeliveryFilter extends Paged, About {
   readonly connection?: string | undefined
   readonly rule?: string | undefined
   readonly event?: string | undefined
   readonly outcome?: OutcomeKind | undefined
   readonly replay?: string | undefined
-  /** What their events are about. */
-  readonly resource?: string | undefined
-  readonly resource_id?: string | undefined
 }
 
 export interface AuditFilter {
@@ -62,10 +59,11 @@ export interface AuditFilter {
 
 export interface Queries extends UsageQueries, Overview, ActivityQueries, BacklogQueries, DeadGroupsQueries {
   readonly events: (filter: EventFilter) => Page<EventView>
-  /** The latest event of an id. */
-  readonly event: (workspace: string, id: string) => EventWhole | undefined
+  /** The latest event of an id that is about such a thing. */
+  readonly event: (workspace: string, id: string, about?: About) => EventWhole | undefined
   readonly deliveries: (filter: DeliveryFilter) => Page<DeliveryView>
-  readonly delivery: (workspace: string, id: string) => DeliveryWhole | undefined
+  /** One whose event is about such a thing. */
+  readonly delivery: (workspace: string, id: string, about?: About) => DeliveryWhole | undefined
   readonly audit: (filter: AuditFilter) => Page<AuditRecord>
   /** `log`: which log all of this is of. */
   readonly checkpoint: () => Checkpoint & { readonly log: string }
@@ -130,6 +128,7 @@ export const makeQueries = (db: DatabaseSync): Queries => {
             outcome: outcomeKinds[row.outcome!]!,
             ...(row.http_status === null ? {} : { status: row.http_status }),
             ...(row.message === null ? {} : { message: row.message }),
+            ...(row.shared === null ? {} : { shared: true }),
           },
         }),
   })
@@ -142,6 +141,7 @@ export const makeQueries = (db: DatabaseSync): Queries => {
     ...(row.http_status === null ? {} : { http_status: Number(row.http_status) }),
     duration_ms: Number(row.duration_ms),
     ...(row.message === null ? {} : { message: String(row.message) }),
+    ...(row.shared === null ? {} : { shared: true }),
     ...(row.next === null ? {} : { next: Number(row.next) }),
     revision: nameOf(Number(row.revision)),
     seq: Number(row.seq),
@@ -247,13 +247,20 @@ export const makeQueries = (db: DatabaseSync): Queries => {
   }
 
   const places = db.prepare(
-    "SELECT at, seq FROM events WHERE workspace = ? AND id = ? ORDER BY at DESC, seq DESC LIMIT ?",
+    `SELECT at, seq FROM events WHERE workspace = ? AND id = ?${anyOrAbout} ORDER BY at DESC, seq DESC LIMIT ?`,
   )
   /** Where the events of an id are, the latest first. */
-  const placesOf = (workspace: string, id: string): ReadonlyArray<Position> =>
-    places.all(keyOf(workspace), id, limits.historySameId).map(({ at, seq }) => [Number(at), Number(seq)])
+  const placesOf = (workspace: string, id: string, about: About = {}): ReadonlyArray<Position> =>
+    places
+      .all(keyOf(workspace), id, ...aboutValues(about, keyOf), limits.historySameId)
+      .map(({ at, seq }) => [Number(at), Number(seq)])
 
   const eventAt = db.prepare("SELECT * FROM events WHERE at = ? AND seq = ?")
+  const aboutAt = db.prepare(`SELECT 1 FROM events WHERE at = ? AND seq = ?${anyOrAbout}`)
+  /** What is not known of an event is about nothing. */
+  const isOfEventAbout = ({ event_at, event_seq }: DeliveryRow, about: About): boolean =>
+    (about.resource === undefined && about.resource_id === undefined) ||
+    aboutAt.get(event_at, event_seq, ...aboutValues(about, keyOf)) !== undefined
   const deliveriesAt = db.prepare(
     "SELECT * FROM deliveries WHERE event_at = ? AND event_seq = ? ORDER BY created, tie LIMIT ?",
   )
@@ -265,11 +272,13 @@ export const makeQueries = (db: DatabaseSync): Queries => {
     actsAt.all(...place, deliveryActs.indexOf(what)).map(({ at, who }) => ({ at: Number(at), by: String(who) }))
   const checkpoint = db.prepare("SELECT log, seq, time, since FROM checkpoint")
 
+  const dead = makeDeadGroupsQueries(db, keyOf, nameOf)
+
   return {
     ...makeOverview(db, keyOf, nameOf, attemptView),
     events: (filter) => page(eventsOf(filter), eventView),
-    event: (workspace, id) => {
-      const place = placesOf(workspace, id)[0]
+    event: (workspace, id, about) => {
+      const place = placesOf(workspace, id, about)[0]
       if (place === undefined) return undefined
       return {
         event: eventView(eventAt.get(...place) as unknown as EventRow),
@@ -282,13 +291,14 @@ export const makeQueries = (db: DatabaseSync): Queries => {
       }
     },
     deliveries: (filter) => page(deliveriesOf(filter), deliveryView),
-    delivery: (workspace, id) => {
+    delivery: (workspace, id, about = {}) => {
       const created = timeOfId(id)
       if (created === undefined) return undefined
       const place: Position = [created, tieOf(id)]
       const row = deliveryAt.get(...place) as unknown as DeliveryRow | undefined
       if (row === undefined || row.id !== id || row.type === null || nameOf(row.workspace) !== workspace)
         return undefined
+      if (!isOfEventAbout(row, about)) return undefined
       return {
         delivery: deliveryView(row),
         attempts: attemptsOf.all(...place).map(attemptView),
@@ -300,7 +310,12 @@ export const makeQueries = (db: DatabaseSync): Queries => {
     ...makeUsageQueries(db),
     ...makeActivityQueries(db, keyOf, nameOf),
     ...makeBacklogQueries(db),
-    ...makeDeadGroupsQueries(db, keyOf, nameOf),
+    deadGroups: (filter) => {
+      if (filter.resource === undefined && filter.resource_id === undefined) return dead.deadGroups(filter)
+      const wanted = deliveriesOf({ ...filter, statuses: ["failed"], limit: limits.historyLookedAt })
+      const { records, next } = page(wanted, deliveryView)
+      return groupsOf(records, next === undefined)
+    },
     checkpoint: () => {
       const { log, seq, time, since } = checkpoint.get()!
       return { log: String(log), seq: Number(seq), time: Number(time), since: Number(since) }
@@ -318,22 +333,3 @@ const byStatus = (
 const isOneOf = (wanted: ReadonlyArray<Status>): Condition => [
   `status IN (${wanted.map((status) => statuses.indexOf(status)).join(", ")})`,
 ]
-
-/** The deliveries of all events about one thing. */
-const ofEventsAbout = (workspace: number, resource: number | undefined, resource_id: string): Condition => [
-  "(event_at, event_seq) IN (SELECT at, seq FROM events INDEXED BY events_by_resource_id " +
-    `WHERE workspace = ? AND resource_id = ?${resource === undefined ? "" : " AND resource = ?"})`,
-  workspace,
-  resource_id,
-  ...(resource === undefined ? [] : [resource]),
-]
-
-/** Whether a delivery's event is about it, looked up row by row. */
-const isAbout = (resource: number | undefined, resource_id: string | undefined): Condition => {
-  const equal = Object.entries({ resource, resource_id }).filter(([, value]) => value !== undefined)
-  const wanted = equal.map(([column]) => ` AND e.${column} = ?`).join("")
-  return [
-    `EXISTS (SELECT 1 FROM events AS e WHERE e.at = event_at AND e.seq = event_seq${wanted})`,
-    ...equal.map(([, value]) => value!),
-  ]
-}

@@ -45,6 +45,8 @@ export interface DeliveryRow {
   outcome: number | null
   http_status: number | null
   message: string | null
+  /** 1: what is said of the last attempt may be of others too. */
+  shared: number | null
   /** When it was sent again by hand, the last time. */
   revived_at: number | null
   /** When somebody stopped it, the last time. */
@@ -64,5 +66,5 @@ export const eventColumns: ReadonlyArray<keyof EventRow> = [
 export const deliveryColumns: ReadonlyArray<keyof DeliveryRow> = [
   ...(["created", "tie", "id", "workspace", "event", "event_at", "event_seq", "type", "rule", "action"] as const),
   ...(["connection", "status", "attempts", "last_at", "last_status", "next", "outcome", "http_status"] as const),
-  ...(["message", "revived_at", "cancelled_at", "replay"] as const),
+  ...(["message", "shared", "revived_at", "cancelled_at", "replay"] as const),
 ]

@@ -15,7 +15,7 @@ import { deadIndex } from "./dead-groups.ts"
 import { latestTables } from "./latest.ts"
 
 /** Of another shape: built anew from the log. To be raised whenever the tables, or what is put into them, change. */
-const shapeVersion = 3
+const shapeVersion = 4
 
 const tables = {
   checkpoint: `one INTEGER PRIMARY KEY CHECK (one = 1), log TEXT NOT NULL, seq INTEGER NOT NULL, time INTEGER NOT NULL,
@@ -28,10 +28,10 @@ const tables = {
   deliveries: `created INTEGER NOT NULL, tie INTEGER NOT NULL, id TEXT NOT NULL, workspace INTEGER NOT NULL,
     event TEXT NOT NULL, event_at INTEGER, event_seq INTEGER, type INTEGER, rule INTEGER, action INTEGER,
     connection INTEGER NOT NULL, status INTEGER NOT NULL, attempts INTEGER NOT NULL, last_at INTEGER, last_status INTEGER,
-    next INTEGER, outcome INTEGER, http_status INTEGER, message TEXT, revived_at INTEGER, cancelled_at INTEGER, replay INTEGER, PRIMARY KEY (created, tie)`,
+    next INTEGER, outcome INTEGER, http_status INTEGER, message TEXT, shared INTEGER, revived_at INTEGER, cancelled_at INTEGER, replay INTEGER, PRIMARY KEY (created, tie)`,
   attempts: `created INTEGER NOT NULL, tie INTEGER NOT NULL, at INTEGER NOT NULL, attempt INTEGER NOT NULL,
     status INTEGER NOT NULL, outcome INTEGER NOT NULL, http_status INTEGER, duration_ms REAL NOT NULL, next INTEGER,
-    message TEXT, revision INTEGER, seq INTEGER NOT NULL, PRIMARY KEY (created, tie, at, attempt)`,
+    message TEXT, shared INTEGER, revision INTEGER, seq INTEGER NOT NULL, PRIMARY KEY (created, tie, at, attempt)`,
   ...latestTables,
   ...activityTables,
   ...backlogTables,

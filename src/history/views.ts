@@ -45,6 +45,8 @@ export interface DeliveryView {
     readonly outcome: OutcomeKind
     readonly status?: number
     readonly message?: string
+    /** The message may be of other deliveries too. */
+    readonly shared?: true
   }
 }
 
@@ -59,8 +61,9 @@ export interface AttemptView {
   readonly http_status?: number
   readonly duration_ms: number
   readonly message?: string
+  /** The message may be of other deliveries too. */
+  readonly shared?: true
   readonly next?: number
-  /** Of the config that it went by. */
   /** Of the config that it was made with. */
   readonly revision: string
   /** The message of `HISTORY` that has the rest of it. */

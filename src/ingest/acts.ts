@@ -6,6 +6,10 @@ import * as Effect from "effect/Effect"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Result from "effect/Result"
+import type { Identity } from "../accounts/keys.ts"
+import { limits } from "../config/defaults.ts"
+import { History } from "../history/history.ts"
+import type { Position } from "../history/walk.ts"
 import type { Issue, LogUnavailable } from "../model/errors.ts"
 import type { DeliveryId, EventId, WorkspaceId } from "../model/ids.ts"
 import type { Answer, Instruction } from "../model/instruction.ts"
@@ -13,6 +17,7 @@ import type { OperationFilter, OperationProgress, OperationRequest } from "../mo
 import type { Actor } from "../model/record.ts"
 import { statusOfState } from "../model/status.ts"
 import { actorOf } from "./authenticate.ts"
+import { aboutOf, isBound } from "./bounds.ts"
 import { makeFinder } from "./find-connection.ts"
 import { problem, problemResponse } from "./problem.ts"
 
@@ -27,13 +32,13 @@ export class Operator extends Context.Service<
       id: DeliveryId,
       actor: Actor,
     ) => Effect.Effect<Answer | undefined, LogUnavailable>
-    /** Of all its deliveries, or those of one rule; none: the workspace has no such event, or nothing was made of it. */
+    /** Of all its deliveries, or those chosen; none: the workspace has no such event, or nothing was made of it. */
     readonly event: (
       kind: Instruction["kind"],
       workspace: WorkspaceId,
       id: EventId,
       actor: Actor,
-      rule?: string,
+      chosen: { readonly rule?: string | undefined; readonly among?: ReadonlySet<DeliveryId> | undefined },
     ) => Effect.Effect<ReadonlyArray<Answer>, LogUnavailable>
     /** Understands what is asked of many. */
     readonly check: (value: unknown, workspace: WorkspaceId) => Result.Result<OperationRequest, ReadonlyArray<Issue>>
@@ -54,6 +59,26 @@ interface EventParams {
 export const makeActs = Effect.gen(function* () {
   const { find } = yield* makeFinder
   const operator = yield* Operator
+  const history = yield* History
+
+  /** The deliveries of an event that whoever asks may do something to; `undefined`: all. */
+  const among = Effect.fnUntraced(function* (identity: Identity, workspace: WorkspaceId, event: EventId) {
+    if (!isBound(identity)) return undefined
+    const ids = new Set<DeliveryId>()
+    let after: Position | undefined
+    do {
+      const filter = { workspace, event, ...aboutOf(identity), after, limit: limits.pageRecords }
+      const { records, next } = yield* history.deliveries(filter)
+      for (const { id } of records) ids.add(id)
+      after = next
+    } while (after !== undefined)
+    return ids
+  })
+
+  const mayAct = (identity: Identity, workspace: WorkspaceId, delivery: DeliveryId) =>
+    isBound(identity)
+      ? Effect.map(history.delivery(workspace, delivery, aboutOf(identity)), (found) => found !== undefined)
+      : Effect.succeed(true)
 
   const delivery =
     (kind: Instruction["kind"]) =>
@@ -63,10 +88,13 @@ export const makeActs = Effect.gen(function* () {
     ): Effect.Effect<Response> => {
       const found = find(request, "operate", workspace)
       if (Result.isFailure(found)) return Effect.succeed(problemResponse(found.failure))
-      const actor = actorOf(found.success.identity, request)
-      return operator
-        .delivery(kind, workspace, id, actor)
-        .pipe(Effect.match({ onSuccess: deliveryResponse, onFailure: notDone }))
+      const { identity } = found.success
+      return mayAct(identity, workspace, id).pipe(
+        Effect.flatMap((may) =>
+          may ? operator.delivery(kind, workspace, id, actorOf(identity, request)) : Effect.succeed(undefined),
+        ),
+        Effect.match({ onSuccess: deliveryResponse, onFailure: notDone }),
+      )
     }
 
   /** @param rule only its deliveries */
@@ -75,10 +103,11 @@ export const makeActs = Effect.gen(function* () {
     (request: HttpServerRequest, { workspace, event: id, rule }: EventParams): Effect.Effect<Response> => {
       const found = find(request, "operate", workspace)
       if (Result.isFailure(found)) return Effect.succeed(problemResponse(found.failure))
-      const actor = actorOf(found.success.identity, request)
-      return operator
-        .event(kind, workspace, id, actor, rule)
-        .pipe(Effect.match({ onSuccess: eventResponse, onFailure: notDone }))
+      const { identity } = found.success
+      return among(identity, workspace, id).pipe(
+        Effect.flatMap((ids) => operator.event(kind, workspace, id, actorOf(identity, request), { rule, among: ids })),
+        Effect.match({ onSuccess: eventResponse, onFailure: notDone }),
+      )
     }
 
   return {

@@ -11,6 +11,7 @@ import type { AttemptPosition } from "../history/overview.ts"
 import { makeActs } from "./acts.ts"
 import { answered } from "./answer.ts"
 import { authenticate } from "./authenticate.ts"
+import { aboutOf, isBound } from "./bounds.ts"
 import { listResponse, positionCursor, positionPage } from "./pages.ts"
 import { inputProblem, problem } from "./problem.ts"
 import { readQuery, textReader } from "./query.ts"
@@ -42,7 +43,10 @@ export const makeAliases = Effect.gen(function* () {
       const message = `is missing: ${seen.length} workspaces have an event of this id, ${seen.slice(0, 10).join(", ")}: say which`
       return yield* Effect.fail(inputProblem(400, [{ path: ["workspace"], message }], ["query"]))
     }
-    return seen[0] ?? (yield* Effect.fail(notThere))
+    const [workspace] = seen
+    if (workspace === undefined) return yield* Effect.fail(notThere)
+    const hidden = isBound(identity) && (yield* history.event(workspace, event, aboutOf(identity))) === undefined
+    return hidden ? yield* Effect.fail(notThere) : workspace
   })
 
   const attempts = (request: HttpServerRequest, { event, rule }: Target) =>
@@ -51,12 +55,14 @@ export const makeAliases = Effect.gen(function* () {
         const identity = yield* Effect.fromResult(authenticate(keys, request.headers, "read"))
         const query = yield* Effect.fromResult(readQuery(request.url, attemptReaders))
         const workspace = yield* workspaceOf(identity, "read", event, query.workspace)
-        if ((yield* history.event(workspace, event)) === undefined) return yield* Effect.fail(notThere)
+        const about = aboutOf(identity)
+        if ((yield* history.event(workspace, event, about)) === undefined) return yield* Effect.fail(notThere)
         const { limit = limits.pageRecordsDefault, cursor: after } = query
-        const found = yield* history.attempts({ workspace, event, rule, after, limit: limit + 1 })
+        const found = yield* history.attempts({ workspace, event, rule, after, limit: limit + 1, ...about })
         const page = found.slice(0, limit)
         const next = found.length > limit ? positionCursor("attempts", page.at(-1)!.position) : undefined
-        return listResponse(limit, next, page.map(eventAttemptRecord))
+        const shown = page.map((view) => eventAttemptRecord(view, isBound(identity)))
+        return listResponse(limit, next, shown)
       }),
     )
 

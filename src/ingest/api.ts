@@ -6,6 +6,7 @@
 import * as HttpApi from "effect/http-api/HttpApi"
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
+import * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as OpenApi from "effect/http-api/OpenApi"
 import * as Schema from "effect/Schema"
@@ -194,6 +195,9 @@ const completed = (spec: Record<string, any>): Record<string, any> => {
   return withExamples({ ...spec, components: { ...spec.components, securitySchemes } })
 }
 
+/** Before each call: what it is to whoever is bound to a resource (`bounds.ts`). */
+export class Bounds extends HttpApiMiddleware.Service<Bounds>()("meshes/Bounds") {}
+
 export class Api extends HttpApi.make("meshes")
   .add(EventsApi)
   .add(ActivityApi)
@@ -214,6 +218,7 @@ export class Api extends HttpApi.make("meshes")
   .add(ActsApi)
   .add(OperationsApi)
   .add(HealthApi)
+  .middleware(Bounds)
   .annotateMerge(
     OpenApi.annotations({
       title: "Meshes",

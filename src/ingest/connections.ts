@@ -6,13 +6,13 @@ import * as Effect from "effect/Effect"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Result from "effect/Result"
-import { allows } from "../accounts/keys.ts"
+import { allows, type Identity } from "../accounts/keys.ts"
 import { limits } from "../config/defaults.ts"
 import type { ConnectionPlan } from "../config/plan.ts"
 import { History } from "../history/history.ts"
 import type { ContactView } from "../history/overview.ts"
 import { ConnectionStates, ConnectionSwitch } from "../log/connections.ts"
-import { shownState, switched, type ConnectionRef, type ConnectionState } from "../model/connection-state.ts"
+import { runtime, shownState, switched, type ConnectionRef, type ConnectionState } from "../model/connection-state.ts"
 import { knownAuthorization, refOf, shownAuthorization } from "../secrets/authorization.ts"
 import { oauthOf } from "../secrets/oauth.ts"
 import { SettingsResolver } from "../secrets/settings-resolver.ts"
@@ -20,6 +20,7 @@ import { Vault } from "../secrets/vault.ts"
 import { answered } from "./answer.ts"
 import { actorOf } from "./authenticate.ts"
 import { readBody } from "./body.ts"
+import { isBound } from "./bounds.ts"
 import { makeFinder } from "./find-connection.ts"
 import { parseJson } from "./json.ts"
 import { listResponse, namePage, pageByName } from "./pages.ts"
@@ -39,15 +40,15 @@ export const makeConnections = Effect.gen(function* () {
   const history = yield* History
   const clock = yield* Clock.Clock
 
-  /** How they do, as far as the history is there to tell. */
-  const contacts = (workspace: string, plans: ReadonlyArray<ConnectionPlan>) =>
-    Effect.orElseSucceed(
-      history.contacts(
-        workspace,
-        plans.map(({ id }) => id),
-      ),
-      (): ReadonlyArray<ContactView> => [],
+  /** How they do, as far as the history is there to tell, and not to whoever is bound to a resource: it is of all that they carry. */
+  const contacts = (identity: Identity, workspace: string, plans: ReadonlyArray<ConnectionPlan>) => {
+    const asked = history.contacts(
+      workspace,
+      plans.map(({ id }) => id),
     )
+    const none: ReadonlyArray<ContactView> = []
+    return isBound(identity) ? Effect.succeed(none) : Effect.orElseSucceed(asked, () => none)
+  }
 
   const list = (request: HttpServerRequest, { workspace }: { readonly workspace: string }) =>
     answered(
@@ -60,11 +61,11 @@ export const makeConnections = Effect.gen(function* () {
             (query.connector === undefined || plan.connection.connector.name === query.connector),
         )
         const { records, next } = pageByName(wanted, ({ id }) => id, query)
-        const how = yield* contacts(workspace, records)
+        const how = yield* contacts(found.identity, workspace, records)
         return listResponse(
           query.limit,
           next,
-          records.map((plan, i) => recordOf(plan, stateOf(plan), how[i])),
+          records.map((plan, i) => recordOf(plan, stateTo(found.identity, stateOf(plan)), how[i])),
         )
       }),
     )
@@ -72,12 +73,13 @@ export const makeConnections = Effect.gen(function* () {
   const show = (request: HttpServerRequest, place: ConnectionRef) =>
     answered(
       Effect.gen(function* () {
-        const { plan, identity } = yield* Effect.fromResult(findConnection(request, "read", place))
+        const { identity, plan } = yield* Effect.fromResult(findConnection(request, "read", place))
         yield* Effect.fromResult(readQuery(request.url, noQuery))
-        const [how] = yield* contacts(place.workspace, [plan])
-        const secrets = allows(identity, "admin", plan.workspace) ? { secrets: resolver.secrets(plan) } : {}
-        const whole = { ...recordOf(plan, states.get(place), how), ...authorizationOf(plan), ...secrets }
-        return HttpServerResponse.jsonUnsafe(whole)
+        const [how] = yield* contacts(identity, place.workspace, [plan])
+        const seesSecrets = allows(identity, "admin", plan.workspace) && !isBound(identity)
+        const secrets = seesSecrets ? { secrets: resolver.secrets(plan) } : {}
+        const state = stateTo(identity, states.get(place))
+        return HttpServerResponse.jsonUnsafe({ ...recordOf(plan, state, how), ...authorizationOf(plan), ...secrets })
       }),
     )
 
@@ -112,6 +114,10 @@ export const makeConnections = Effect.gen(function* () {
 
   return { list, show, pause: turn("paused"), resume: turn("closed") }
 })
+
+/** Why the runtime changed it is the word of some delivery, which may be about another resource than the one that somebody is bound to. */
+const stateTo = (identity: Identity, state: ConnectionState | undefined): ConnectionState | undefined =>
+  state?.by === runtime && isBound(identity) ? { ...state, reason: "" } : state
 
 const reasonIn = (body: Result.Result<Buffer, Problem>): Result.Result<string, Problem> => {
   if (Result.isFailure(body)) return Result.fail(body.failure)

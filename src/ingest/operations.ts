@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Result from "effect/Result"
+import type { Identity } from "../accounts/keys.ts"
 import { limits } from "../config/defaults.ts"
 import { Operations } from "../log/operations.ts"
 import type { LogUnavailable, Unusable } from "../model/errors.ts"
@@ -14,6 +15,7 @@ import { shownCount, shownOperation } from "../model/operation.ts"
 import { Operator } from "./acts.ts"
 import { actorOf } from "./authenticate.ts"
 import { readBody } from "./body.ts"
+import { isWithin, within } from "./bounds.ts"
 import { makeFinder } from "./find-connection.ts"
 import { parseJson } from "./json.ts"
 import { listOf, namePage, pageByName } from "./pages.ts"
@@ -45,8 +47,11 @@ export const makeOperations = Effect.gen(function* () {
     if (Result.isFailure(value)) return problemResponse(problem(400, value.failure))
     const asked = operator.check(value.success, workspace)
     if (Result.isFailure(asked)) return problemResponse(inputProblem(400, asked.failure))
-    if (asked.success.preview) return yield* answered(Effect.map(operator.preview(asked.success.filter), shownCount))
-    const begun = operations.begin(asked.success, actorOf(found.success.identity, request))
+    const { identity } = found.success
+    const filter = within(identity, asked.success.filter)
+    if (Result.isFailure(filter)) return problemResponse(filter.failure)
+    if (asked.success.preview) return yield* answered(Effect.map(operator.preview(filter.success), shownCount))
+    const begun = operations.begin({ ...asked.success, filter: filter.success }, actorOf(identity, request))
     return yield* answered(Effect.map(begun, shownOperation), 202)
   })
 
@@ -60,7 +65,8 @@ export const makeOperations = Effect.gen(function* () {
     if (Result.isFailure(query)) return problemResponse(query.failure)
     return yield* answered(
       Effect.map(operations.list(workspace), (all) => {
-        const { records, next } = pageByName(all, ({ id }) => id, query.success, -1)
+        const seen = all.filter(({ filter }) => isWithin(found.success.identity, filter))
+        const { records, next } = pageByName(seen, ({ id }) => id, query.success, -1)
         return listOf(query.success.limit, next, records.map(shownOperation))
       }),
     )
@@ -73,7 +79,9 @@ export const makeOperations = Effect.gen(function* () {
     const found = find(request, "read", workspace)
     if (Result.isFailure(found)) return problemResponse(found.failure)
     return yield* answered(
-      Effect.map(known(operation, workspace), (one) => (one === undefined ? undefined : shownOperation(one))),
+      Effect.map(known(operation, workspace, found.success.identity), (one) =>
+        one === undefined ? undefined : shownOperation(one),
+      ),
     )
   })
 
@@ -83,16 +91,21 @@ export const makeOperations = Effect.gen(function* () {
   ): Effect.fn.Return<Response> {
     const found = find(request, "operate", workspace)
     if (Result.isFailure(found)) return problemResponse(found.failure)
-    const actor = actorOf(found.success.identity, request)
-    const stopped = Effect.flatMap(known(operation, workspace), (one) =>
+    const { identity } = found.success
+    const actor = actorOf(identity, request)
+    const stopped = Effect.flatMap(known(operation, workspace, identity), (one) =>
       one === undefined ? Effect.succeed(undefined) : Effect.map(operations.stop(one, actor), shownOperation),
     )
     return yield* answered(stopped)
   })
 
   /** What is no id is nobody's: it becomes part of a subject. */
-  const known = (id: string, workspace: WorkspaceId) =>
-    operationIdPattern.test(id) ? operations.find(id, workspace) : Effect.succeed(undefined)
+  const known = (id: string, workspace: WorkspaceId, identity: Identity) =>
+    operationIdPattern.test(id)
+      ? Effect.map(operations.find(id, workspace), (one) =>
+          one !== undefined && isWithin(identity, one.filter) ? one : undefined,
+        )
+      : Effect.succeed(undefined)
 
   return { begin, list, show, stop }
 })

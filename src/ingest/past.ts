@@ -14,6 +14,7 @@ import { logTime } from "../log/log-time.ts"
 import { outcomeKinds } from "../model/outcome.ts"
 import { answered, asOf } from "./answer.ts"
 import { actorOf } from "./authenticate.ts"
+import { aboutOf, isBound, within } from "./bounds.ts"
 import { makeFinder } from "./find-connection.ts"
 import { listResponse, positionCursor, positionPage } from "./pages.ts"
 import { inputProblem, problem, type Problem } from "./problem.ts"
@@ -55,6 +56,7 @@ const deadReaders = {
   ...period,
   ...positionPage("deliveries"),
 }
+const groupReaders = { connection: textReader, resource: textReader, resource_id: textReader, ...period }
 const deliveryReaders = { ...deadReaders, status: statusReader }
 
 /** The handlers. They answer every failure themselves. */
@@ -77,7 +79,8 @@ export const makePast = Effect.gen(function* () {
       Effect.gen(function* () {
         const { identity, query } = yield* asked(request, place, eventReaders)
         const { text, status, cursor, limit = limits.pageRecordsDefault, ...rest } = query
-        const filter = { ...place, ...rest, statuses: status, after: cursor, limit }
+        const wanted = { ...place, ...rest, statuses: status, after: cursor, limit }
+        const filter = yield* Effect.fromResult(within(identity, wanted))
         const about = yield* asOf(history)
         let page
         if (text === undefined) page = yield* history.events(filter)
@@ -95,7 +98,7 @@ export const makePast = Effect.gen(function* () {
     answered(
       Effect.gen(function* () {
         const { identity } = yield* asked(request, place, noQuery)
-        const found = yield* history.event(place.workspace, id)
+        const found = yield* history.event(place.workspace, id, aboutOf(identity))
         if (found === undefined) return yield* Effect.fail(notThere("event"))
         let stored: Parameters<typeof payloadRecord>[0] = "not_allowed" satisfies PayloadMissing
         if (allows(identity, "payload:read", place.workspace)) {
@@ -105,42 +108,47 @@ export const makePast = Effect.gen(function* () {
         return HttpServerResponse.jsonUnsafe({
           ...eventRecord(found.event),
           ...payloadRecord(stored),
-          deliveries: found.deliveries.map(deliveryRecord),
+          deliveries: found.deliveries.map((view) => deliveryRecord(view, isBound(identity))),
           rule_failures: found.ruleFailures,
         })
       }),
     )
 
   const listed = (
+    identity: Identity,
     place: Place,
     { status, cursor, limit = limits.pageRecordsDefault, ...rest }: QueryOf<typeof deliveryReaders>,
   ) =>
     Effect.gen(function* () {
       const about = yield* asOf(history)
-      const filter = { ...place, ...rest, statuses: status, after: cursor, limit }
-      const { records, next } = yield* history.deliveries(filter)
-      return listResponse(limit, next && positionCursor("deliveries", next), records.map(deliveryRecord), about)
+      const wanted = { ...place, ...rest, statuses: status, after: cursor, limit }
+      const { records, next } = yield* history.deliveries(yield* Effect.fromResult(within(identity, wanted)))
+      const shown = records.map((view) => deliveryRecord(view, isBound(identity)))
+      return listResponse(limit, next && positionCursor("deliveries", next), shown, about)
     })
 
   const deliveries = (request: HttpServerRequest, place: Place) =>
-    answered(Effect.flatMap(asked(request, place, deliveryReaders), ({ query }) => listed(place, query)))
+    answered(
+      Effect.flatMap(asked(request, place, deliveryReaders), ({ identity, query }) => listed(identity, place, query)),
+    )
 
   const deadLetters = (request: HttpServerRequest, place: Place) =>
     answered(
-      Effect.flatMap(asked(request, place, deadReaders), ({ query }) =>
-        listed(place, { ...query, status: ["failed"] }),
+      Effect.flatMap(asked(request, place, deadReaders), ({ identity, query }) =>
+        listed(identity, place, { ...query, status: ["failed"] }),
       ),
     )
 
   const deadGroups = (request: HttpServerRequest, place: Place) =>
     answered(
       Effect.gen(function* () {
-        const { query } = yield* asked(request, place, { connection: textReader, ...period })
+        const { identity, query } = yield* asked(request, place, groupReaders)
         const about = yield* asOf(history)
-        const { groups, complete } = yield* history.deadGroups({ ...place, ...query })
+        const filter = yield* Effect.fromResult(within(identity, { ...place, ...query }))
+        const { groups, complete } = yield* history.deadGroups(filter)
         return HttpServerResponse.jsonUnsafe({
           count: groups.length,
-          records: groups.map(deadGroupRecord),
+          records: groups.map((group) => deadGroupRecord(group, isBound(identity))),
           complete,
           ...about,
         })
@@ -151,7 +159,7 @@ export const makePast = Effect.gen(function* () {
     answered(
       Effect.gen(function* () {
         const { identity } = yield* asked(request, place, noQuery)
-        const found = yield* history.delivery(place.workspace, id)
+        const found = yield* history.delivery(place.workspace, id, aboutOf(identity))
         if (found === undefined) return yield* Effect.fail(notThere("delivery"))
         const exchanges = yield* Effect.forEach(found.attempts, (attempt) => history.exchange(id, attempt), {
           concurrency: limits.attemptsRead,
@@ -160,7 +168,7 @@ export const makePast = Effect.gen(function* () {
           allows(identity, "payload:read", place.workspace) &&
           exchanges.some((exchange) => exchange?.request?.body !== undefined)
         if (bodies) yield* viewed(request, identity, place.workspace, id)
-        return HttpServerResponse.jsonUnsafe(wholeDeliveryRecord(found, exchanges, bodies))
+        return HttpServerResponse.jsonUnsafe(wholeDeliveryRecord(found, exchanges, bodies, isBound(identity)))
       }),
     )
 

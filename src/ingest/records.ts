@@ -28,7 +28,8 @@ export const payloadRecord = (event: Event | PayloadMissing) =>
     ? { payload_missing: event }
     : { time: event.time, source: event.source, payload: event.payload }
 
-export const deliveryRecord = ({ last, next, created, attempts, ...view }: DeliveryView) => ({
+/** @param bound whoever is shown it may see what is about its own events alone: nothing that may be of other deliveries too */
+export const deliveryRecord = ({ last, next, created, attempts, ...view }: DeliveryView, bound = false) => ({
   id: view.id,
   event: view.event,
   type: view.type,
@@ -43,28 +44,32 @@ export const deliveryRecord = ({ last, next, created, attempts, ...view }: Deliv
   last_attempt:
     last === undefined
       ? undefined
-      : { at: timeText(last.at), outcome: last.outcome, http_status: last.status, message: last.message },
+      : { at: timeText(last.at), outcome: last.outcome, http_status: last.status, message: messageOf(last, bound) },
   next_attempt_at: next === undefined ? undefined : timeText(next),
 })
 
-const attemptRecord = (view: AttemptView) => ({
+const messageOf = (view: Pick<AttemptView, "message" | "shared">, bound: boolean): string | undefined =>
+  bound && view.shared === true ? undefined : view.message
+
+const attemptRecord = (view: AttemptView, bound: boolean) => ({
   attempt: view.attempt,
   at: timeText(view.at),
   duration_ms: view.duration_ms,
   outcome: view.outcome,
   status: view.status,
   http_status: view.http_status,
-  message: view.message,
+  message: messageOf(view, bound),
   next_attempt_at: view.next === undefined ? undefined : timeText(view.next),
   revision: view.revision,
 })
 
-export const eventAttemptRecord = (view: EventAttemptView) => ({
+/** @param bound see `deliveryRecord` */
+export const eventAttemptRecord = (view: EventAttemptView, bound: boolean) => ({
   delivery: view.delivery,
   rule: view.rule,
   action: view.action,
   connection: view.connection,
-  ...attemptRecord(view),
+  ...attemptRecord(view, bound),
 })
 
 /**
@@ -72,17 +77,20 @@ export const eventAttemptRecord = (view: EventAttemptView) => ({
  *
  * @param exchanges what was sent and what came back in each attempt, as far as the log has it
  * @param bodies whether what was sent is shown: it is made of the event's payload
+ * @param bound see `deliveryRecord`
  */
 export const wholeDeliveryRecord = (
   { delivery, attempts, revivals, cancellations }: DeliveryWhole,
   exchanges: ReadonlyArray<Exchange | undefined>,
   bodies: boolean,
+  bound: boolean,
 ) => ({
-  ...deliveryRecord(delivery),
+  ...deliveryRecord(delivery, bound),
   attempts: attempts.map((view, i) => {
-    const { request, response } = exchanges[i] ?? {}
+    const { shared, ...exchange } = exchanges[i] ?? {}
+    const { request, response }: Exchange = bound && shared === true ? {} : exchange
     return {
-      ...attemptRecord(view),
+      ...attemptRecord(view, bound),
       request: request === undefined ? undefined : { ...request, body: bodies ? request.body : undefined },
       response,
     }
@@ -93,14 +101,15 @@ export const wholeDeliveryRecord = (
 
 const actRecord = ({ at, by }: ActView) => ({ at: timeText(at), by })
 
-export const deadGroupRecord = ({ first, last, ...group }: DeadGroup) => ({
+/** @param bound see `deliveryRecord` */
+export const deadGroupRecord = ({ first, last, ...group }: DeadGroup, bound: boolean) => ({
   connection: group.connection,
   outcome: group.outcome,
   http_status: group.http_status,
   count: group.count,
   first_at: timeText(first),
   last_at: timeText(last),
-  message: group.message,
+  message: messageOf(group, bound),
   example: group.example,
 })
 

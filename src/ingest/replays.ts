@@ -13,9 +13,10 @@ import { Audit } from "../log/audit.ts"
 import { Replays } from "../log/replays.ts"
 import type { Issue, LogUnavailable, Unusable } from "../model/errors.ts"
 import type { WorkspaceId } from "../model/ids.ts"
-import { shownReplay, type ReplayRequest } from "../model/replay.ts"
+import { shownReplay, type Replay, type ReplayRequest } from "../model/replay.ts"
 import { actorOf } from "./authenticate.ts"
 import { readBody } from "./body.ts"
+import { isBound, isWithin, within } from "./bounds.ts"
 import { makeFinder } from "./find-connection.ts"
 import { parseJson } from "./json.ts"
 import { listOf, namePage, pageByName } from "./pages.ts"
@@ -37,7 +38,10 @@ export class Replayer extends Context.Service<
     readonly preview: (
       request: ReplayRequest,
       requests: number,
-    ) => Effect.Effect<{ readonly requests: ReadonlyArray<{ readonly event: string }> }, LogUnavailable | Unusable>
+    ) => Effect.Effect<
+      { readonly matched: number; readonly requests: ReadonlyArray<{ readonly event: string }> },
+      LogUnavailable | Unusable
+    >
   }
 >()("meshes/Replayer") {}
 
@@ -69,20 +73,23 @@ export const makeReplays = Effect.gen(function* () {
     if (Result.isFailure(value)) return problemResponse(problem(400, value.failure))
     const asked = replayer.check(value.success, workspace)
     if (Result.isFailure(asked)) return problemResponse(inputProblem(400, asked.failure))
-    const { dryRun, requests, request: replay } = asked.success
+    const { dryRun, requests } = asked.success
     const { identity } = found.success
+    const filter = within(identity, asked.success.request.filter)
+    if (Result.isFailure(filter)) return problemResponse(filter.failure)
+    const replay = { ...asked.success.request, filter: filter.success }
     const actor = actorOf(identity, request)
     const mayLook = allows(identity, "payload:read", workspace)
     // Its answer would tell of payloads.
     if (replay.filter.expression !== undefined && !mayLook) return problemResponse(problem(403, blind(identity)))
-    if (!dryRun) return yield* answered(replays.begin(replay, actor), shownReplay, 201, 429)
+    if (!dryRun) return yield* answered(replays.begin(replay, actor), (one) => shownTo(identity, one), 201, 429)
     const preview = replayer.preview(replay, mayLook ? requests : 0)
     const told = Effect.tap(preview, (shown) =>
       Effect.forEach(new Set(shown.requests.map(({ event }) => event)), (event) =>
         audit.write(actor, { what: "payload.viewed", target: event, workspaces: [workspace] }),
       ),
     )
-    return yield* answered(told, (shown) => shown)
+    return yield* answered(told, (shown) => (isBound(identity) ? { ...shown, events: shown.matched } : shown))
   })
 
   const list = Effect.fnUntraced(function* (
@@ -95,9 +102,15 @@ export const makeReplays = Effect.gen(function* () {
     if (Result.isFailure(query)) return problemResponse(query.failure)
     const { state, limit } = query.success
     return yield* answered(replays.list(workspace), (all) => {
-      const wanted = all.filter((one) => state === undefined || one.state === state)
+      const wanted = all
+        .filter((one) => state === undefined || one.state === state)
+        .filter((one) => isWithin(found.success.identity, one.filter))
       const { records, next } = pageByName(wanted, ({ id }) => id, query.success, -1)
-      return listOf(limit, next, records.map(shownReplay))
+      return listOf(
+        limit,
+        next,
+        records.map((one) => shownTo(found.success.identity, one)),
+      )
     })
   })
 
@@ -107,7 +120,9 @@ export const makeReplays = Effect.gen(function* () {
   ): Effect.fn.Return<Response> {
     const found = find(request, "read", workspace)
     if (Result.isFailure(found)) return problemResponse(found.failure)
-    return yield* answered(replays.find(replay, workspace), (one) => (one === undefined ? notThere : shownReplay(one)))
+    return yield* answered(known(found.success.identity, replay, workspace), (one) =>
+      one === undefined ? notThere : shownTo(found.success.identity, one),
+    )
   })
 
   const stop = Effect.fnUntraced(function* (
@@ -116,14 +131,26 @@ export const makeReplays = Effect.gen(function* () {
   ): Effect.fn.Return<Response> {
     const found = find(request, "operate", workspace)
     if (Result.isFailure(found)) return problemResponse(found.failure)
-    const stopped = Effect.flatMap(replays.find(replay, workspace), (one) =>
-      one === undefined ? Effect.succeed(undefined) : replays.stop(one, actorOf(found.success.identity, request)),
+    const { identity } = found.success
+    const stopped = Effect.flatMap(known(identity, replay, workspace), (one) =>
+      one === undefined ? Effect.succeed(undefined) : replays.stop(one, actorOf(identity, request)),
     )
-    return yield* answered(stopped, (one) => (one === undefined ? notThere : shownReplay(one)))
+    return yield* answered(stopped, (one) => (one === undefined ? notThere : shownTo(identity, one)))
   })
+
+  const known = (identity: Identity, id: string, workspace: WorkspaceId) =>
+    Effect.map(replays.find(id, workspace), (one) =>
+      one !== undefined && isWithin(identity, one.filter) ? one : undefined,
+    )
 
   return { begin, list, show, stop }
 })
+
+/** Without how many events there are of others. */
+const shownTo = (identity: Identity, replay: Replay) => {
+  const shown = shownReplay(replay)
+  return isBound(identity) ? { ...shown, progress: { ...shown.progress, events: shown.progress.matched } } : shown
+}
 
 const blind = (identity: Identity): string =>
   `${called(identity)} may not see what events hold (payload:read), so it may not choose by it: leave expression out`

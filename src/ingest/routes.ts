@@ -16,6 +16,7 @@ import { makeAliases } from "./aliases.ts"
 import { Api } from "./api.ts"
 import { makeAudits } from "./audits.ts"
 import { makeBacktests } from "./backtests.ts"
+import { boundsLayer } from "./bounds.ts"
 import { makeChecks } from "./checks.ts"
 import { makeConnections } from "./connections.ts"
 import { makeExplain } from "./explain.ts"
@@ -203,6 +204,7 @@ export const routes = Layer.mergeAll(
   HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(
     Layer.provide([events, activity, workspaces, past, aliases, connections, oauth, secrets, integrations, replays]),
     Layer.provide([acts, trying, operations, keys, signInGroup, sessionsGroup, audit, usage, health]),
+    Layer.provide(boundsLayer),
   ),
   HttpRouter.use((router) => {
     let page: string | undefined

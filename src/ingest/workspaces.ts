@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Result from "effect/Result"
-import { allows, Keys } from "../accounts/keys.ts"
+import { allows, Keys, type Identity } from "../accounts/keys.ts"
 import { CurrentPlan } from "../config/current-plan.ts"
 import { limits } from "../config/defaults.ts"
 import { durationText } from "../config/duration.ts"
@@ -15,6 +15,7 @@ import type { SeenView } from "../history/overview.ts"
 import { ConnectionStates } from "../log/connections.ts"
 import { answered, answeredNow } from "./answer.ts"
 import { authenticate } from "./authenticate.ts"
+import { isBound } from "./bounds.ts"
 import { makeFinder } from "./find-connection.ts"
 import { listResponse, namePage, type NamePage, pageByName } from "./pages.ts"
 import { noQuery, readQuery, textReader } from "./query.ts"
@@ -90,8 +91,10 @@ export const makeWorkspaces = Effect.gen(function* () {
   const eventTypes = (request: HttpServerRequest, place: Place) =>
     answered(
       Effect.gen(function* () {
-        const { workspace, query } = yield* asked(request, place, namePage)
-        const known = new Map((yield* seen(workspace.id, "type", query)).map((one) => [one.name, one]))
+        const { identity, workspace, query } = yield* asked(request, place, namePage)
+        // What was seen of a type, and that there is one, may be of events about other things.
+        const found = isBound(identity) ? [] : yield* seen(workspace.id, "type", query)
+        const known = new Map(found.map((one) => [one.name, one]))
         const names = new Set([...workspace.eventTypes.keys(), ...known.keys()])
         const { records, next } = pageByName(names, (name) => name, query)
         return listResponse(
@@ -114,12 +117,13 @@ export const makeWorkspaces = Effect.gen(function* () {
   const resources = (request: HttpServerRequest, place: Place) =>
     answered(
       Effect.gen(function* () {
-        const { workspace, query } = yield* asked(request, place, namePage)
-        const { records, next } = pageByName(yield* seen(workspace.id, "resource", query), ({ name }) => name, query)
+        const { identity, workspace, query } = yield* asked(request, place, namePage)
+        const found = isBound(identity) ? ownOf(identity) : yield* seen(workspace.id, "resource", query)
+        const { records, next } = pageByName(found, ({ name }) => name, query)
         return listResponse(
           query.limit,
           next,
-          records.map((one) => ({ resource: one.name, ...seenRecord(one) })),
+          records.map(({ name, ...one }) => ({ resource: name, ...seenRecord(one) })),
         )
       }),
     )
@@ -167,5 +171,10 @@ const retryRecord = ({ attempts, initialMs, factor, maxMs, jitter }: RetryPlan) 
   jitter,
 })
 
-const seenRecord = (seen: SeenView | undefined) =>
-  seen === undefined ? {} : { first_seen_at: timeText(seen.first), last_seen_at: timeText(seen.last) }
+/** Without when there were events about it: there may be others about another one of them. */
+const ownOf = ({ resource }: Identity) => (resource === undefined ? [] : [{ name: resource }])
+
+const seenRecord = ({ first, last }: Partial<SeenView> = {}) => ({
+  first_seen_at: first === undefined ? undefined : timeText(first),
+  last_seen_at: last === undefined ? undefined : timeText(last),
+})

@@ -24,6 +24,9 @@ export interface ConnectionState {
   readonly quiet?: boolean
 }
 
+/** Who changes circuits when nobody did. */
+export const runtime = "runtime"
+
 /** Why a connection is paused whose secrets are not all there. */
 export const secretMissing = "secret_missing"
 

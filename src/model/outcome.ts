@@ -69,6 +69,8 @@ export interface Outcome {
   readonly request?: SentRequest
   /** The head of what came back, bounded by `limits.responseBodyKept`. */
   readonly response?: string
+  /** What was sent, what came back and what is said of it may be of other deliveries too: one call was made for several. */
+  readonly shared?: true
 }
 
 export const isPermanent = (outcome: Outcome): boolean => outcome.permanent ?? permanentByDefault[outcome.kind]

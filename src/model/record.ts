@@ -82,6 +82,8 @@ export interface DeliveryAttempted {
   readonly next?: number
   readonly request?: SentRequest
   readonly response?: string
+  /** These, and the message, may be of other deliveries too: one call was made for several. */
+  readonly shared?: true
   /** Of the config that decided on the delivery. */
   readonly revision: string
   /** Of the config that this attempt went by, where that is another. */

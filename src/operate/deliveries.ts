@@ -37,10 +37,17 @@ export const instructEvent = Effect.fnUntraced(function* (
   kind: Kind,
   event: EventId,
   actor: Actor,
-  chosen: { readonly workspace?: WorkspaceId; readonly rule?: string | undefined },
+  chosen: {
+    readonly workspace?: WorkspaceId
+    readonly rule?: string | undefined
+    /** Only these. */
+    readonly among?: ReadonlySet<DeliveryId> | undefined
+  },
 ): Effect.fn.Return<ReadonlyArray<Answer>, LogUnavailable, Needed> {
   const { deliveries } = yield* listDeliveries({ event, workspace: chosen.workspace, since: timeOfId(event) ?? 0 })
-  const views = deliveries.filter(({ rule }) => chosen.rule === undefined || rule === chosen.rule)
+  const views = deliveries.filter(
+    ({ id, rule }) => (chosen.rule === undefined || rule === chosen.rule) && chosen.among?.has(id) !== false,
+  )
   for (const workspace of new Set(views.map(({ workspace }) => workspace))) yield* tell(kind, actor, event, workspace)
   return yield* Effect.forEach(views, (view) => instructOne(kind, view, actor.by), {
     concurrency: limits.instructedAtOnce,

@@ -197,8 +197,8 @@ test("payloads, requests and answers are read from the log, and a text in payloa
   expect(await run(history.stored(found.records[0]!.seq))).toMatchObject({
     event: { payload: { name: "Ada Lovelace" } },
   })
-  const whole = (await run(history.event("acme", "evt_7")))!
-  const delivery = (await run(history.delivery("acme", whole.deliveries[0]!.id)))!
+  const whole = (await run(history.event("acme", "evt_7", {})))!
+  const delivery = (await run(history.delivery("acme", whole.deliveries[0]!.id, {})))!
   expect(await run(history.exchange(delivery.delivery.id, delivery.attempts[0]!))).toEqual({
     request: { method: "POST", url: "https://erp.test/in", bytes: 10 },
     response: "we do not want it",

@@ -84,7 +84,7 @@ export const planOf = (workspaces: ReadonlyArray<string>, keys: ReadonlyArray<Ke
   keys,
 })
 
-export const serve = (keys: ReadonlyArray<KeyPlan> = []) =>
+export const serve = (keys: ReadonlyArray<KeyPlan> = [], address: { readonly publicUrl?: string } = {}) =>
   Effect.gen(function* () {
     const log = makeMemoryLog()
     let plan = planOf(["acme", "globex"], keys)
@@ -102,7 +102,9 @@ export const serve = (keys: ReadonlyArray<KeyPlan> = []) =>
       noLimits.pipe(Layer.provide(log.layer)),
       Sessions.layer.pipe(Layer.provideMerge(Keys.layer({ adminKey, keys: [] }))),
     ).pipe(Layer.provideMerge(Layer.merge(current, issued.layer)))
-    const built = yield* Layer.build(ingestLayer({ host: "127.0.0.1", port: 0 }).pipe(Layer.provideMerge(services)))
+    const built = yield* Layer.build(
+      ingestLayer({ host: "127.0.0.1", port: 0, ...address }).pipe(Layer.provideMerge(services)),
+    )
     return yield* Effect.gen(function* () {
       const { url } = yield* IngestAddress
       const health = yield* Health
