@@ -70,7 +70,7 @@ test("a person finds yesterday's failure, reads why, and when the destination is
   await page.goto(`/workspaces/acme/deliveries/${yesterday.dead[0]}`)
   await page.getByText("Delivered.", { exact: true }).waitFor()
   const arrived = estate.receiver.requests.filter(({ path }) => path === "/erp").map(({ headers }) => headers)
-  expect(new Set(arrived.map((headers) => headers["idempotency-key"]))).toEqual(new Set(yesterday.dead))
+  expect(arrived.map((headers) => headers["idempotency-key"])).toEqual(expect.arrayContaining([...yesterday.dead]))
 })
 
 test("a person pauses a connection, and what waited is sent when they resume it", async ({ open }) => {
@@ -83,21 +83,21 @@ test("a person pauses a connection, and what waited is sent when they resume it"
   const dialog = page.getByRole("dialog")
   await dialog.getByLabel("Reason").fill("The archive moves")
   await dialog.getByRole("button", { name: "Pause" }).click()
-  await page.getByText("paused", { exact: true }).waitFor()
-  await page.getByText("The archive moves").waitFor()
+  await page.getByText("paused", { exact: true }).first().waitFor()
+  await page.getByText("The archive moves").first().waitFor()
 
   const views = [1, 2, 3].map((n) => ({
     ...{ type: "page.viewed", workspace: "acme", resource: "page", resource_id: `view-${n}` },
     payload: { path: "/pricing" },
   }))
   await estate.publish(views)
-  await page.getByText("3 wait or are under way").waitFor()
+  await page.getByText("3 wait or are under way").first().waitFor()
   const arrived = () => estate.receiver.requests.filter(({ path }) => path === "/archive")
   expect(arrived()).toEqual([])
 
   await page.getByRole("button", { name: "Resume" }).click()
   await page.getByRole("alertdialog").getByRole("button", { name: "Resume" }).click()
-  await page.getByText("nothing waits").waitFor()
+  await page.getByText("nothing waits").first().waitFor()
   await estate.receiver.until(() => arrived().length === 3)
   const state = await estate.ask("GET", "workspaces/acme/connections/archive")
   expect([state.state, state.by]).toEqual(["closed", "key:acme"])
