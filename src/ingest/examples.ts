@@ -13,6 +13,7 @@ const values: { readonly [name: string]: unknown } = {
   account: "acme",
   action: 0,
   agent: "curl/8.5.0",
+  allowed_origins: ["https://app.example.com"],
   at: now,
   attempt: 1,
   attempt_count: 1,
@@ -35,10 +36,15 @@ const values: { readonly [name: string]: unknown } = {
   example: "dlv_01kg9d2c00x7m3q9v2k5t8w1ya",
   event: "evt_01kg9d2c00r4n8s6b1h7j3p5ze",
   expression: 'payload.plan = "pro"',
+  expires_at: "2026-01-31T21:30:00.000Z",
   http_status: 503,
   id: "evt_01kg9d2c00r4n8s6b1h7j3p5ze",
   index: 0,
+  key: "msh_…",
   key_id: "key_01kg9d2c00q3w7e1r5t9y2x6cv",
+  launch: "msl_…",
+  launch_expires_at: "2026-01-31T09:31:00.000Z",
+  launch_url: "https://meshes.example/embed?launch=msl_…",
   limit: 50,
   link: "https://meshes.example/oauth/begin?session=…",
   message: "the destination answered 503 Service Unavailable",
@@ -71,8 +77,11 @@ const values: { readonly [name: string]: unknown } = {
   text: "ada@example.com",
   time: now,
   title: "HubSpot",
+  token: "mss_…",
+  token_expires_at: "2026-01-31T09:45:00.000Z",
   type: "lead.created",
   url: "https://api.example.com/leads",
+  user: "user-7",
   what: "payload.viewed",
   workspace: "acme-prod",
   workspaces: 12,
@@ -88,6 +97,9 @@ const ids: { readonly [identifier: string]: string } = {
   DeliveryWhole: "dlv_01kg9d2c00x7m3q9v2k5t8w1ya",
   Key: "key_01kg9d2c00q3w7e1r5t9y2x6cv",
   KeyCreated: "key_01kg9d2c00q3w7e1r5t9y2x6cv",
+  Session: "ses_01kg9d2c00h5k8m2n4p7r9t1vw",
+  SessionMinted: "ses_01kg9d2c00h5k8m2n4p7r9t1vw",
+  SessionToken: "ses_01kg9d2c00h5k8m2n4p7r9t1vw",
 }
 
 /** Deeper things are left out. */
@@ -159,7 +171,8 @@ export const withExamples = (spec: any): any => {
         parameter.description ??= parameter.schema.description ?? describedParameter(parameter)
         delete parameter.schema.description
         const inPath = path.split("/").at(-2) ?? ""
-        const about = { deliveries: "Delivery", keys: "Key", workspaces: "Workspace" }[inPath] ?? ""
+        const about =
+          { deliveries: "Delivery", keys: "Key", sessions: "Session", workspaces: "Workspace" }[inPath] ?? ""
         const example = exampleOf(spec, parameter.schema, parameter.name, about)
         // A filter's example narrows the list down: those that merely might are left out.
         if (example !== "…" && example !== null) parameter.example ??= example

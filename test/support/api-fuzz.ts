@@ -160,7 +160,7 @@ const headerName = fc.constantFrom(
     "x-meshes-publishable-key",
     "access-control-request-method",
   ],
-  ...["x-forwarded-for", "if-none-match", "range", "x-http-method-override"],
+  ...["x-forwarded-for", "if-none-match", "range", "x-http-method-override", "sec-fetch-site"],
 )
 
 const numbers = fc.constantFrom("1e400", "-1e400", "-0", "1e-400", "123456789012345678901234567890", "0.1", "-1", "1.5")

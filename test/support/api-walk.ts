@@ -84,7 +84,8 @@ export const thingOf = (things: Things, field: string): string | undefined =>
 /** The least that fits a schema, and all fields that name things, or have only so many values. */
 const exampleOf = (spec: any, given: Schema, things: Things, name = ""): unknown => {
   const schema = resolve(spec, given)
-  const thing = thingOf(things, name)
+  // What lets somebody in is no name of a thing.
+  const thing = schema["format"] === "password" ? undefined : thingOf(things, name)
   if (schema["type"] === "array") return [thing ?? exampleOf(spec, schema["items"] ?? {}, things, name)]
   if (thing !== undefined && schema["type"] !== "object") return thing
   if (schema["const"] !== undefined) return schema["const"]
@@ -110,10 +111,15 @@ const exampleOf = (spec: any, given: Schema, things: Things, name = ""): unknown
     case "boolean":
       return true
     case "string":
-      return schema["format"] === "date-time" ? "2099-01-31T09:30:00Z" : "x"
+      return samples[schema["format"]] ?? "x"
     default:
       return {}
   }
+}
+
+const samples: { readonly [format: string]: string } = {
+  "date-time": "2099-01-31T09:30:00Z",
+  uri: "https://page.example",
 }
 
 const isChoice = (schema: Schema): boolean => schema["enum"] !== undefined || schema["items"]?.enum !== undefined
