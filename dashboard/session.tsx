@@ -18,10 +18,16 @@ export const useMay = (scope: Scope): boolean => {
   return scopes.includes(scope) || scopes.includes("admin")
 }
 
+/** Whether one is shown only what is about one resource: what is counted of all, and what is done to all, is refused. */
+export const useBound = (): boolean => {
+  const { resource, resource_id } = useMe()
+  return resource !== undefined || resource_id !== undefined
+}
+
 /** Whether they may hold rules against past events: these are of every resource, so not whoever is bound to one. */
 export const useMayBacktest = (): boolean => {
-  const { resource } = useMe()
-  return useMay("operate") && resource === undefined
+  const bound = useBound()
+  return useMay("operate") && !bound
 }
 
 /** Asks again who is asking: after somebody has signed in or out. */

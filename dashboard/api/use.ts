@@ -12,14 +12,19 @@ export const calm = 15_000
 /** Pages of a list that are kept in view and asked for again: each has up to 50 records. */
 const pagesMax = 20
 
+/** Whoever may not, or asks for what is not there or not understood, is hardly told otherwise by asking again. */
+const isRefused = (error: unknown): boolean =>
+  error instanceof Problem && error.status >= 400 && error.status < 500 && error.status !== 429
+
+/** How often to ask for what need not be there yet, and does not change by itself once it is: its page was opened as it was stored. */
+export const untilThere = (answer: unknown): number => (answer === undefined ? live : 0)
+
 export const makeQueries = (): QueryClient =>
   new QueryClient({
     defaultOptions: {
       queries: {
         staleTime: 1_000,
-        // Whoever may not, or asks for what is not there, is not told otherwise by asking again.
-        retry: (count, error) =>
-          count < 3 && (!(error instanceof Problem) || error.status === 0 || error.status >= 500),
+        retry: (count, error) => count < 3 && !isRefused(error),
         retryDelay: (count) => Math.min(1_000 * 2 ** count, 10_000),
       },
     },
@@ -34,7 +39,8 @@ interface Options {
 }
 
 const againOf = ({ every, once = false }: Options) => ({
-  refetchInterval: every ?? (false as const),
+  refetchInterval: ({ state }: { readonly state: { readonly error: unknown } }) =>
+    every === undefined ? (false as const) : isRefused(state.error) ? Math.max(every, calm) : every,
   ...(once ? { staleTime: Number.POSITIVE_INFINITY, refetchOnWindowFocus: false, refetchOnReconnect: false } : {}),
 })
 
@@ -46,12 +52,21 @@ const beforeOf =
     return JSON.stringify(asked?.params) === JSON.stringify(input.params) ? before : undefined
   }
 
-/** What a call answers, asked again every so often while the page is visible. */
-export const useCall = <Name extends CallName>(name: Name, input: CallInput<Name> = {}, options: Options = {}) =>
+/**
+ * What a call answers, asked again every so often while the page is visible.
+ *
+ * @param options `everyBy`: how often follows from what was answered
+ */
+export const useCall = <Name extends CallName>(
+  name: Name,
+  input: CallInput<Name> = {},
+  { everyBy, ...options }: Options & { readonly everyBy?: (answer: CallOutput<Name> | undefined) => number } = {},
+) =>
   useQuery<CallOutput<Name>, Problem>({
     queryKey: [name, input],
     queryFn: ({ signal }) => call(name, input, signal),
     ...againOf(options),
+    ...(everyBy === undefined ? {} : { refetchInterval: ({ state }) => everyBy(state.data) }),
     enabled: options.enabled ?? true,
     placeholderData: beforeOf(input),
   })

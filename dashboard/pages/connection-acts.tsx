@@ -8,7 +8,7 @@ import { Box, ConfirmButton } from "../parts/dialog.tsx"
 import { TextField } from "../parts/field.tsx"
 import { Status } from "../parts/status.tsx"
 import { useTell } from "../parts/toast.tsx"
-import { useMay } from "../session.tsx"
+import { useBound, useMay } from "../session.tsx"
 import type { Connection } from "./connection.tsx"
 
 export const ConnectionActs = ({ connection }: { readonly connection: Connection }) => {
@@ -18,7 +18,9 @@ export const ConnectionActs = ({ connection }: { readonly connection: Connection
   const resume = useAct("POST /api/v1/workspaces/:workspace/connections/:connection/resume")
   const described = useCall("GET /api/v1/integrations/:connector", { params: { connector } })
   const params = { workspace, connection: id }
-  if (!useMay("operate")) return null
+  const may = useMay("operate")
+  const bound = useBound()
+  if (bound || !may) return null
   return (
     <>
       {described.data?.test === true && <Test {...params} />}

@@ -10,12 +10,13 @@ import { Card, Facts } from "../parts/page.tsx"
 import { Pill } from "../parts/status.tsx"
 import { Time } from "../parts/time.tsx"
 import { useTell } from "../parts/toast.tsx"
-import { useMay, useMe } from "../session.tsx"
+import { useBound, useMay, useMe } from "../session.tsx"
 import type { Connection } from "./connection.tsx"
 
 export const AuthorizationCard = ({ connection }: { readonly connection: Connection }) => {
   const { id, workspace, authorization } = connection
-  const may = useMay("operate")
+  const operates = useMay("operate")
+  const bound = useBound()
   const tell = useTell()
   const end = useAct("DELETE /api/v1/workspaces/:workspace/connections/:connection/authorization")
   const params = { workspace, connection: id }
@@ -23,7 +24,8 @@ export const AuthorizationCard = ({ connection }: { readonly connection: Connect
     <Card
       title="Authorization"
       acts={
-        may && (
+        operates &&
+        !bound && (
           <>
             <Authorize {...params} again={authorization != null} />
             {authorization != null && (

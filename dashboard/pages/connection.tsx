@@ -5,13 +5,13 @@ import { Link, useParams } from "wouter"
 import type { CallOutput } from "../api/contract.ts"
 import { live, useCall } from "../api/use.ts"
 import { ActivityCard, useActivity } from "../parts/activity.tsx"
-import { LastFailure, why } from "../parts/connection-table.tsx"
+import { LastFailure, waiting, why } from "../parts/connection-table.tsx"
 import { count } from "../parts/meter.tsx"
 import { Card, Facts, Page, useWorkspace, workspacePath } from "../parts/page.tsx"
 import { Answered } from "../parts/states.tsx"
 import { Status } from "../parts/status.tsx"
 import { Time } from "../parts/time.tsx"
-import { useMe } from "../session.tsx"
+import { useBound } from "../session.tsx"
 import { ConnectionActs } from "./connection-acts.tsx"
 import { AuthorizationCard } from "./connection-authorization.tsx"
 import { SecretsCard } from "./connection-secrets.tsx"
@@ -22,7 +22,7 @@ export type Connection = CallOutput<"GET /api/v1/workspaces/:workspace/connectio
 export const ConnectionPage = () => {
   const workspace = useWorkspace()
   const { connection: id } = useParams<{ readonly connection: string }>()
-  const { resource } = useMe()
+  const bound = useBound()
   const connection = useCall(
     "GET /api/v1/workspaces/:workspace/connections/:connection",
     { params: { workspace, connection: id } },
@@ -42,8 +42,8 @@ export const ConnectionPage = () => {
             {data.secrets !== undefined && data.secrets.length > 0 && (
               <SecretsCard workspace={workspace} secrets={data.secrets} />
             )}
-            {resource === undefined && <Activity key={`${workspace} ${id}`} workspace={workspace} connection={id} />}
-            <Rules workspace={workspace} connection={id} counted={resource === undefined} />
+            {!bound && <Activity key={`${workspace} ${id}`} workspace={workspace} connection={id} />}
+            <Rules workspace={workspace} connection={id} />
             <Connector of={data.connector} />
           </>
         )}
@@ -68,7 +68,13 @@ const State = ({ id, workspace, connector, state, since, by, reason, probe_at, .
       {state !== "closed" && (
         <div className="notice" data-tone={state === "open" ? "bad" : "warn"}>
           <div>
-            <p>{reason === undefined || reason === "" ? "No reason was given." : why(reason)}</p>
+            <p>
+              {reason === undefined || reason === ""
+                ? by === "runtime"
+                  ? "The runtime stopped it."
+                  : "No reason was given."
+                : why(reason)}
+            </p>
             <p className="note">
               {state === "open" ? "The destination is unwell: what is meant for it waits" : "Nothing is sent over it"}
               {since !== undefined && (
@@ -91,16 +97,23 @@ const State = ({ id, workspace, connector, state, since, by, reason, probe_at, .
             how.backlog === undefined ? undefined : how.backlog === 0 ? (
               "nothing waits"
             ) : (
-              <Link href={`${deliveries}&status=processing`}>{count(how.backlog)} wait or are under way</Link>
+              <Link href={`${deliveries}&status=${waiting}`}>{count(how.backlog)} wait or are under way</Link>
             ),
-          "Last success": how.last_success_at === undefined ? "none yet" : <Time at={how.last_success_at} />,
+          "Last success":
+            how.last_success_at === undefined ? (
+              how.backlog === undefined ? undefined : (
+                "none yet"
+              )
+            ) : (
+              <Time at={how.last_success_at} />
+            ),
         }}
       />
       {how.last_failure !== undefined && (
         <dl>
           <dt className="dim">Last failure</dt>
           <dd>
-            <LastFailure failure={how.last_failure} />
+            <LastFailure {...how.last_failure} />
           </dd>
         </dl>
       )}

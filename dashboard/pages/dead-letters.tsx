@@ -8,10 +8,11 @@ import { Button } from "../parts/button.tsx"
 import { deliveryColumn, useNames } from "../parts/deliveries.tsx"
 import { ChoiceFilter, FilterBar, PeriodFilter, TextFilter, useFilters, type Filters } from "../parts/filters.tsx"
 import { Behind, useLive } from "../parts/live.tsx"
+import { ManyButton, manyOf } from "../parts/many.tsx"
 import { Operations } from "../parts/operations.tsx"
 import { Card, Page, useWorkspace } from "../parts/page.tsx"
 import { ListTable } from "../parts/table.tsx"
-import { useMe } from "../session.tsx"
+import { useBound, useMe } from "../session.tsx"
 
 const outcomes = outcomeKinds
   .filter((kind) => kind !== "delivered")
@@ -21,15 +22,18 @@ const filterNames = ["connection", "outcome", "rule", "event", "replay", "resour
 
 export const DeadLettersPage = () => {
   const filters = useFilters(filterNames)
+  // They are counted over the whole workspace.
+  const bound = useBound()
   return (
     <Page
       title="Dead letters"
       lead="Deliveries that were given up: their attempts are used up, or no further one could help. They are kept, and can be sent again."
     >
       <Filter filters={filters} />
-      <Groups filters={filters} />
-      <Operations />
+      <Operations are="running" />
+      {!bound && <Groups filters={filters} />}
       <Letters filters={filters} />
+      <Operations are="over" />
     </Page>
   )
 }
@@ -59,6 +63,7 @@ const Letters = ({ filters }: { readonly filters: Filters }) => {
     { params: { workspace }, query: filters.values },
     { every },
   )
+  const these = manyOf(filters.values, "retry")
   const narrowed = Object.keys(filters.values).length > 0
   const acts = (
     <>
@@ -67,6 +72,7 @@ const Letters = ({ filters }: { readonly filters: Filters }) => {
           Clear the filters
         </Button>
       )}
+      {these !== undefined && <ManyButton label="Retry these…" size="small" action="retry" filters={[these]} />}
       {button}
     </>
   )

@@ -1,7 +1,6 @@
 /**
  * Deliveries of a workspace, the latest first.
  */
-import { operableStatuses } from "../../src/model/operation.ts"
 import { outcomeKinds } from "../../src/model/outcome.ts"
 import { statuses } from "../../src/model/status.ts"
 import { useList } from "../api/use.ts"
@@ -9,7 +8,7 @@ import { deliveryColumn, useNames } from "../parts/deliveries.tsx"
 import { Button } from "../parts/button.tsx"
 import { ChoiceFilter, FilterBar, PeriodFilter, TextFilter, useFilters, type Filters } from "../parts/filters.tsx"
 import { Behind, useLive } from "../parts/live.tsx"
-import { ManyButton, type ManyFilter } from "../parts/many.tsx"
+import { ManyButton, manyOf } from "../parts/many.tsx"
 import { Card, Page, useWorkspace } from "../parts/page.tsx"
 import { Empty, publishCommand } from "../parts/states.tsx"
 import { ListTable } from "../parts/table.tsx"
@@ -91,18 +90,6 @@ export const DeliveriesPage = () => {
       </Card>
     </Page>
   )
-}
-
-/** What an operation is asked to do with what the filters leave; `undefined`: it could not be asked for these alone. */
-const manyOf = (
-  { event, replay, status, ...rest }: Filters["values"],
-  action: keyof typeof operableStatuses,
-): ManyFilter | undefined => {
-  if (event !== undefined || replay !== undefined) return undefined
-  const known: ReadonlyArray<string> = operableStatuses[action].known
-  const asked = status?.split(",").filter((one) => known.includes(one))
-  if (asked?.length === 0) return undefined
-  return { ...rest, ...(asked === undefined ? {} : { status: asked }) } as ManyFilter
 }
 
 const Many = ({ filters: { values } }: { readonly filters: Filters }) => {

@@ -3,7 +3,7 @@
  */
 import { useEffect } from "react"
 import { Link, useParams } from "wouter"
-import { live, useAct, useCall } from "../api/use.ts"
+import { live, untilThere, useAct, useCall } from "../api/use.ts"
 import { Timeline } from "../delivery/attempts.tsx"
 import type { DeliveryWhole } from "../delivery/life.ts"
 import { Picture } from "../delivery/picture.tsx"
@@ -15,7 +15,7 @@ import { Answered } from "../parts/states.tsx"
 import { Status } from "../parts/status.tsx"
 import { Time } from "../parts/time.tsx"
 import { useTell } from "../parts/toast.tsx"
-import { useMay, useMe } from "../session.tsx"
+import { useBound, useMay } from "../session.tsx"
 import "../delivery/delivery.css"
 
 /**
@@ -28,7 +28,7 @@ const useDelivery = () => {
   const whole = useCall(
     "GET /api/v1/workspaces/:workspace/deliveries/:delivery",
     { params: { workspace, delivery: id } },
-    { once: true },
+    { once: true, everyBy: untilThere },
   )
   const { event, rule, connection, replay } = whole.data ?? {}
   const listed = useCall(
@@ -53,7 +53,7 @@ const useDelivery = () => {
 export const DeliveryPage = () => {
   const workspace = useWorkspace()
   const { delivery: id } = useParams<{ readonly delivery: string }>()
-  const me = useMe()
+  const bound = useBound()
   const whole = useDelivery()
   const { data } = whole
   return (
@@ -63,7 +63,7 @@ export const DeliveryPage = () => {
       acts={
         data !== undefined && (
           <>
-            {me.resource === undefined && (
+            {!bound && (
               <ButtonLink to={`${workspacePath(workspace, "audit")}?target=${encodeURIComponent(id)}`}>
                 Audit
               </ButtonLink>

@@ -3,7 +3,7 @@
  */
 import { useParams } from "wouter"
 import type { CallOutput } from "../api/contract.ts"
-import { live, useAct, useCall, useList } from "../api/use.ts"
+import { live, untilThere, useAct, useCall, useList } from "../api/use.ts"
 import { Button, ButtonLink } from "../parts/button.tsx"
 import { Code } from "../parts/code.tsx"
 import { deliveryColumn, Outcomes } from "../parts/deliveries.tsx"
@@ -14,7 +14,7 @@ import { Status } from "../parts/status.tsx"
 import { ListTable } from "../parts/table.tsx"
 import { Time } from "../parts/time.tsx"
 import { useTell } from "../parts/toast.tsx"
-import { useMay, useMe } from "../session.tsx"
+import { useBound, useMay } from "../session.tsx"
 
 type EventWhole = CallOutput<"GET /api/v1/workspaces/:workspace/events/:event">
 
@@ -22,10 +22,14 @@ export const EventPage = () => {
   const workspace = useWorkspace()
   const { event } = useParams<{ readonly event: string }>()
   const params = { workspace, event }
-  const me = useMe()
+  const bound = useBound()
   const mayOperate = useMay("operate")
   // Each time that a payload is answered, the audit is told. How the event is now is asked for without it.
-  const whole = useCall("GET /api/v1/workspaces/:workspace/events/:event", { params }, { once: true })
+  const whole = useCall(
+    "GET /api/v1/workspaces/:workspace/events/:event",
+    { params },
+    { once: true, everyBy: untilThere },
+  )
   const now = useCall(
     "GET /api/v1/workspaces/:workspace/events",
     { params: { workspace }, query: { id: event, limit: "1" } },
@@ -41,7 +45,7 @@ export const EventPage = () => {
             <ButtonLink to={`${workspacePath(workspace, "explain")}?event=${encodeURIComponent(event)}`}>
               Explain
             </ButtonLink>
-            {me.resource === undefined && (
+            {!bound && (
               <ButtonLink to={`${workspacePath(workspace, "audit")}?target=${encodeURIComponent(event)}`}>
                 Audit
               </ButtonLink>

@@ -14,6 +14,7 @@ import { Pill } from "../parts/status.tsx"
 import { ListTable } from "../parts/table.tsx"
 import { Time } from "../parts/time.tsx"
 import { useTell } from "../parts/toast.tsx"
+import { useMay } from "../session.tsx"
 import { NewKey } from "./new-key.tsx"
 import { Sessions } from "./sessions.tsx"
 
@@ -25,6 +26,7 @@ export const KeysPage = () => {
   const list = useList("GET /api/v1/keys", { query: filters.values }, { every: calm })
   const [asked, setAsked] = useState(false)
   const [created, setCreated] = useState<Created>()
+  const mayCreate = useMay("admin")
   const create = (
     <Button kind="primary" onClick={() => setAsked(true)}>
       Create a key
@@ -34,7 +36,7 @@ export const KeysPage = () => {
     <Page
       title="Keys"
       lead="Those that were made here, by the API or by the command line; not the config's and the environment's."
-      acts={create}
+      acts={mayCreate && create}
     >
       <FilterBar label="Filter keys">
         <TextFilter filters={filters} name="workspace" label="Workspace" placeholder="that keys name" />

@@ -27,30 +27,32 @@ export const NewReplayPage = () => {
       }
       crumbs={[{ label: "Replays", to: workspacePath(workspace, "replays") }]}
     >
-      <Tabs.Root
-        className="stack"
-        value={backtest ? "backtest" : "replay"}
-        onValueChange={(tab) => filters.set("tab", tab === "backtest" ? "backtest" : "")}
-      >
-        <Tabs.List className="tabs">
-          <Tabs.Tab className="tab" value="replay">
-            Replay
-          </Tabs.Tab>
-          {mayBacktest && (
+      {mayBacktest || backtest ? (
+        <Tabs.Root
+          className="stack"
+          value={backtest ? "backtest" : "replay"}
+          onValueChange={(tab) => filters.set("tab", tab === "backtest" ? "backtest" : "")}
+        >
+          <Tabs.List className="tabs">
+            <Tabs.Tab className="tab" value="replay">
+              Replay
+            </Tabs.Tab>
             <Tabs.Tab className="tab" value="backtest">
               Backtest
             </Tabs.Tab>
-          )}
-        </Tabs.List>
-        <Tabs.Panel value="replay" className="stack">
-          <ReplayDraft workspace={workspace} />
-        </Tabs.Panel>
-        <Tabs.Panel value="backtest" className="stack">
-          <Suspense fallback={<Loading />}>
-            <Backtest workspace={workspace} draft={rules} onDraft={setRules} />
-          </Suspense>
-        </Tabs.Panel>
-      </Tabs.Root>
+          </Tabs.List>
+          <Tabs.Panel value="replay" className="stack">
+            <ReplayDraft workspace={workspace} />
+          </Tabs.Panel>
+          <Tabs.Panel value="backtest" className="stack">
+            <Suspense fallback={<Loading />}>
+              <Backtest workspace={workspace} draft={rules} onDraft={setRules} />
+            </Suspense>
+          </Tabs.Panel>
+        </Tabs.Root>
+      ) : (
+        <ReplayDraft workspace={workspace} />
+      )}
     </Page>
   )
 }

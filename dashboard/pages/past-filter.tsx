@@ -91,7 +91,6 @@ export const PastFilter = ({
           filters={filters}
           name="status"
           label="Deliveries that"
-          all="whatever became of them"
           choices={earlierStates.map((state) => [state, earlierLabels[state]] as const)}
         />
       )}

@@ -38,7 +38,7 @@ export const ReplayDraft = ({ workspace }: { readonly workspace: string }) => {
   return (
     <>
       <PastFilter workspace={workspace} filters={filters} earlier>
-        <TextFilter filters={filters} name="rate" label="Deliveries a second, at most" placeholder="100" />
+        <TextFilter filters={filters} name="rate" label="Most a second" placeholder="100" />
       </PastFilter>
       <CheckField
         label="Deliveries keep the ids that they had"

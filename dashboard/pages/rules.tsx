@@ -10,7 +10,7 @@ import { count } from "../parts/meter.tsx"
 import { Card, workspacePath } from "../parts/page.tsx"
 import { Empty, Failed, Loading } from "../parts/states.tsx"
 import { Status } from "../parts/status.tsx"
-import { useMay } from "../session.tsx"
+import { useBound, useMay } from "../session.tsx"
 import { useSteps } from "../parts/activity.tsx"
 import "./rules.css"
 
@@ -30,25 +30,15 @@ interface Counts {
   readonly dead: number
 }
 
-/**
- * @param connection only rules with an action over it
- * @param counted whether one may be told how much went which way
- */
-export const Rules = ({
-  workspace,
-  connection,
-  counted,
-}: {
-  readonly workspace: string
-  readonly connection?: string
-  readonly counted: boolean
-}) => {
+/** @param connection only rules with an action over it */
+export const Rules = ({ workspace, connection }: { readonly workspace: string; readonly connection?: string }) => {
+  const counted = !useBound()
   const params = { workspace }
   const query = connection === undefined ? {} : { connection }
   const list = useList("GET /api/v1/workspaces/:workspace/rules", { params, query }, { every: calm })
   const known = { params, query: { limit: namesMax } }
   const connections = useCall("GET /api/v1/workspaces/:workspace/connections", known, { every: live })
-  const types = useCall("GET /api/v1/workspaces/:workspace/event-types", known, { every: calm, enabled: counted })
+  const types = useCall("GET /api/v1/workspaces/:workspace/event-types", known, { every: calm })
   const from = new Date(useSteps(dayMs, countedStepMs)).toISOString()
   const activity: CallInput<"GET /api/v1/workspaces/:workspace/activity"> = {
     params,

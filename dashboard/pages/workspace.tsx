@@ -10,7 +10,7 @@ import { Answered, Empty } from "../parts/states.tsx"
 import { Pill } from "../parts/status.tsx"
 import { ListTable } from "../parts/table.tsx"
 import { Time } from "../parts/time.tsx"
-import { useMe } from "../session.tsx"
+import { useBound } from "../session.tsx"
 import { NoConnection } from "./connections.tsx"
 import { Rules } from "./rules.tsx"
 import { UsageCard } from "./usage.tsx"
@@ -18,21 +18,18 @@ import { Circuits } from "./workspaces.tsx"
 
 export const WorkspacePage = () => {
   const workspace = useWorkspace()
-  // Of what is counted over the whole workspace, whoever is bound to one resource is told nothing.
-  const whole = useMe().resource === undefined
+  const whole = !useBound()
   return (
     <Page title={workspace}>
       <About key={workspace} workspace={workspace} />
       {whole && <UsageCard workspace={workspace} />}
       {whole && <Activity key={`activity of ${workspace}`} workspace={workspace} />}
       <Connections workspace={workspace} />
-      <Rules workspace={workspace} counted={whole} />
-      {whole && (
-        <div className="grid-2">
-          <EventTypes workspace={workspace} />
-          <Resources workspace={workspace} />
-        </div>
-      )}
+      <Rules workspace={workspace} />
+      <div className="grid-2">
+        <EventTypes workspace={workspace} />
+        <Resources workspace={workspace} />
+      </div>
     </Page>
   )
 }

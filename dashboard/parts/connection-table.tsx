@@ -14,6 +14,9 @@ import { Time } from "./time.tsx"
 const name = "GET /api/v1/workspaces/:workspace/connections"
 export type ConnectionRecord = RecordOf<typeof name>
 
+/** Statuses of deliveries that make up a backlog. */
+export const waiting = "pending,processing,retrying"
+
 const columns: ReadonlyArray<Column<ConnectionRecord>> = [
   {
     label: "Connection",
@@ -26,23 +29,41 @@ const columns: ReadonlyArray<Column<ConnectionRecord>> = [
     number: true,
     show: ({ id, workspace, backlog }) =>
       backlog === undefined ? (
-        <span className="dim">not known</span>
+        <NotTold />
       ) : backlog === 0 ? (
         "0"
       ) : (
-        <Link href={`${workspacePath(workspace, "deliveries")}?connection=${encodeURIComponent(id)}&status=processing`}>
+        <Link href={`${workspacePath(workspace, "deliveries")}?connection=${encodeURIComponent(id)}&status=${waiting}`}>
           {count(backlog)}
         </Link>
       ),
   },
   {
     label: "Last success",
-    show: ({ last_success_at: at }) => (at === undefined ? <None /> : <Time at={at} how="ago" />),
+    show: ({ last_success_at: at, backlog }) =>
+      at !== undefined ? (
+        <Time at={at} how="ago" />
+      ) : backlog === undefined ? (
+        <NotTold />
+      ) : (
+        <span className="dim">none yet</span>
+      ),
   },
-  { label: "Last failure", show: ({ last_failure: failure }) => <LastFailure failure={failure} /> },
+  {
+    label: "Last failure",
+    show: ({ last_failure: failure, backlog }) =>
+      failure !== undefined ? (
+        <LastFailure {...failure} />
+      ) : backlog === undefined ? (
+        <NotTold />
+      ) : (
+        <span className="dim">none</span>
+      ),
+  },
 ]
 
-const None = () => <span className="dim">none yet</span>
+/** The history is being made anew, or it is of more than one may see. */
+const NotTold = () => <span className="dim">not known</span>
 
 /** A reason begins with a word for programs where the runtime gave it; people have what follows. */
 export const why = (reason: string): string => reason.replace(/^[a-z]+(?:_[a-z]+)+: /, "").replaceAll("_", " ")
@@ -60,19 +81,16 @@ export const StateSince = ({ state, since, reason }: Pick<ConnectionRecord, "sta
   </>
 )
 
-export const LastFailure = ({ failure }: { readonly failure: ConnectionRecord["last_failure"] }) =>
-  failure === undefined ? (
-    <span className="dim">none</span>
-  ) : (
-    <>
-      <Status is={failure.outcome} />{" "}
-      <span className="dim">
-        {failure.http_status === undefined ? "" : `${failure.http_status}, `}
-        <Time at={failure.at} how="ago" />
-      </span>
-      {failure.message !== undefined && <p className="note">{failure.message}</p>}
-    </>
-  )
+export const LastFailure = ({ at, outcome, http_status, message }: NonNullable<ConnectionRecord["last_failure"]>) => (
+  <>
+    <Status is={outcome} />{" "}
+    <span className="dim">
+      {http_status === undefined ? "" : `${http_status}, `}
+      <Time at={at} how="ago" />
+    </span>
+    {message !== undefined && <p className="note">{message}</p>}
+  </>
+)
 
 export const ConnectionTable = ({
   list,

@@ -4,12 +4,14 @@
 import { useQueries } from "@tanstack/react-query"
 import { useState } from "react"
 import { Link } from "wouter"
+import { operableStatuses } from "../../src/model/operation.ts"
 import { call, type Problem } from "../api/call.ts"
 import type { CallInput, CallOutput } from "../api/contract.ts"
 import { useAct } from "../api/use.ts"
 import { useMay } from "../session.tsx"
 import { Button, type ButtonKind } from "./button.tsx"
 import { Box } from "./dialog.tsx"
+import type { Filters } from "./filters.tsx"
 import { count } from "./meter.tsx"
 import { useWorkspace, workspacePath } from "./page.tsx"
 import { Failed, Loading } from "./states.tsx"
@@ -18,6 +20,18 @@ import { useTell } from "./toast.tsx"
 const begin = "POST /api/v1/workspaces/:workspace/operations"
 type Request = NonNullable<CallInput<typeof begin>["body"]>
 export type ManyFilter = NonNullable<Request["filter"]>
+
+/** What an operation is asked to do with what the filters leave; `undefined`: it could not be asked for these alone. */
+export const manyOf = (
+  { event, replay, status, ...rest }: Filters["values"],
+  action: keyof typeof operableStatuses,
+): ManyFilter | undefined => {
+  if (event !== undefined || replay !== undefined) return undefined
+  const known: ReadonlyArray<string> = operableStatuses[action].known
+  const asked = status?.split(",").filter((one) => known.includes(one))
+  if (asked?.length === 0) return undefined
+  return { ...rest, ...(asked === undefined ? {} : { status: asked }) } as ManyFilter
+}
 
 /** How many deliveries an operation was begun for, by its id: the server counts what is done alone. */
 const expected = new Map<string, number>()
@@ -37,12 +51,14 @@ const words = {
 export const ManyButton = ({
   label,
   kind = "plain",
+  size,
   disabled = false,
   onBegun,
   ...many
 }: Many & {
   readonly label: string
   readonly kind?: ButtonKind
+  readonly size?: "small"
   readonly disabled?: boolean
   readonly onBegun?: () => void
 }) => {
@@ -50,7 +66,7 @@ export const ManyButton = ({
   if (!useMay("operate")) return null
   return (
     <>
-      <Button kind={kind} disabled={disabled} onClick={() => setOpen(true)}>
+      <Button kind={kind} {...(size === undefined ? {} : { size })} disabled={disabled} onClick={() => setOpen(true)}>
         {label}
       </Button>
       <Box open={open} onClose={() => setOpen(false)} title={words[many.action].title}>
@@ -83,6 +99,8 @@ const Preview = ({
       queryFn: ({ signal }: { readonly signal: AbortSignal }) =>
         call(begin, { params: { workspace }, body: { action, filter, preview: true } }, signal),
       refetchOnWindowFocus: false,
+      // What was counted before is not what would be done now.
+      gcTime: 0,
     })),
   })
   const problem = previews.find(({ error }) => error !== null)?.error as Problem | undefined

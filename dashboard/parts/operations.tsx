@@ -24,18 +24,20 @@ const columns: ReadonlyArray<Column<Operation>> = [
   { label: "Stop", show: (operation) => <Stop operation={operation} /> },
 ]
 
-/** Nothing is shown where there was none. */
-export const Operations = () => {
+/** Those that go on, or those that are over; nothing where there are none. */
+export const Operations = ({ are }: { readonly are: "running" | "over" }) => {
   const workspace = useWorkspace()
   const list = useList(
     "GET /api/v1/workspaces/:workspace/operations",
     { params: { workspace }, query: { limit: "10" } },
     { every: live },
   )
-  if (list.records === undefined || list.records.length === 0) return null
+  const records = list.records?.filter(({ state }) => (state === "running") === (are === "running"))
+  if (records === undefined || records.length === 0) return null
+  const title = are === "running" ? "Under way" : "Done in bulk before"
   return (
-    <Card title="Retried and canceled in bulk" flush>
-      <ListTable label="Operations" list={list} keyOf={({ id }) => id} columns={columns} empty={null} />
+    <Card title={title} flush>
+      <ListTable label={title} list={{ ...list, records }} keyOf={({ id }) => id} columns={columns} empty={null} />
     </Card>
   )
 }

@@ -54,9 +54,9 @@ export const Empty = ({ title, children }: { readonly title: string; readonly ch
   </div>
 )
 
-/** What a workspace without events is shown. */
+/** What a workspace without events is shown: of a type that nobody declared, so that any payload is taken. */
 export const publishCommand = (workspace: string): string =>
-  `meshes publish lead.created --workspace ${workspace} --payload '{"id":"1"}'`
+  `meshes publish hello.world --workspace ${workspace} --payload '{"name":"Ada"}'`
 
 export const NotThere = () => (
   <div className="page">

@@ -10,6 +10,9 @@ export const historyLimits = {
    */
   historyGatherMs: 100,
   historyGatherBytes: 2 * 1024 * 1024,
+  /** Where so much came in that time, they are gathered for so much longer: what projecting takes, deliveries lack. */
+  historyGatherMuchBytes: 64 * 1024,
+  historyGatherLongMs: 800,
   /** How often a process that does not project looks whether it is to. */
   historyClaimMs: 500,
   /** Progress is told of when the projection is more messages behind than this, and how often. */
@@ -56,6 +59,8 @@ export const historyLimits = {
   deadGroups: 200,
   /** What needs somebody's attention that is told of at once. */
   attentionShown: 50,
+  /** For so long it is not looked again which limits are near. */
+  attentionUsageMs: 2000,
   /** Characters of a value in an address' query. */
   queryValueCharacters: 1000,
   /** How far behind the history may be before a command says so. */

@@ -14,21 +14,27 @@ export const inTurns = async <A>(steps: Iterator<unknown, A>): Promise<A> => {
   }
 }
 
+/** Does a small part of some long work, and then waits, if it is time to. */
+export type Pace = <A>(part: () => A | Promise<A>) => Promise<A>
+
 /**
- * For long work that nobody's delivery should wait for: to be asked after each small part of it. Every `limits.guestTurnMs` it rests for
- * `limits.guestRest` times as long as it worked.
+ * For long work that nobody's delivery should wait for: whenever its parts took `limits.guestTurnMs`, it rests for `limits.guestRest` times
+ * as long as they took. What it waits for between them counts for nothing.
  */
-export const makePace = (): (() => Promise<void> | undefined) => {
-  let begun = performance.now()
-  return () => {
-    const worked = performance.now() - begun
-    if (worked < limits.guestTurnMs) return undefined
-    return new Promise((next) => {
-      const goOn = () => {
-        begun = performance.now()
-        next()
-      }
-      setTimeout(goOn, worked * limits.guestRest)
-    })
+export const makePace = (): Pace => {
+  let worked = 0
+  return async (part) => {
+    const begun = performance.now()
+    const made = await part()
+    worked += performance.now() - begun
+    if (worked >= limits.guestTurnMs) {
+      const rest = worked * limits.guestRest
+      worked = 0
+      await new Promise((next) => setTimeout(next, rest))
+    }
+    return made
   }
 }
+
+/** For work that nothing else waits for. */
+export const unpaced: Pace = async (part) => part()

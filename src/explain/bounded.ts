@@ -19,12 +19,11 @@ export const explainBounded = async (
   const pace = makePace()
   const until = performance.now() + limits.explainMs
   let characters = 0
-  const enough = async (last: Explained): Promise<boolean> => {
-    await pace()
+  const enough = (last: Explained): boolean => {
     characters += JSON.stringify(last).length
     return characters > limits.explainCharacters || performance.now() > until
   }
-  const explained = await explainEvent(plan, given, { now: Date.now(), env: {}, workspace, enough })
+  const explained = await explainEvent(plan, given, { now: Date.now(), env: {}, workspace, enough, pace })
   return Result.mapBoth(explained, {
     onFailure: ({ issues }) => issues,
     onSuccess: ({ event, workspace: { eventTypes }, problems, rules, complete }) => ({

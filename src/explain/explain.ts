@@ -4,6 +4,7 @@
  */
 import * as Result from "effect/Result"
 import { limits } from "../config/defaults.ts"
+import { type Pace, unpaced } from "../config/in-turns.ts"
 import type { Plan, RulePlan, WorkspacePlan } from "../config/plan.ts"
 import { previewDelivery, type Preview, type Surroundings } from "../deliver/preview.ts"
 import { isAbout } from "../model/connection-state.ts"
@@ -47,7 +48,8 @@ export interface ExplainOptions extends Surroundings, Pick<EventDefaults, "id"> 
   /** Of an event that names none. Default: the config's only one. */
   readonly workspace?: WorkspaceId
   /** Asked after each rule. Default: never. */
-  readonly enough?: (last: Explained) => Promise<boolean>
+  readonly enough?: (last: Explained) => boolean
+  readonly pace?: Pace
 }
 
 /** Fails when the event can be none, or its workspace is not there. @param given as a publisher would send it */
@@ -58,7 +60,7 @@ export const explainEvent = async (
 ): Promise<Result.Result<Explanation, InvalidInput>> => {
   const wrong = (issues: ReadonlyArray<Issue>) => Result.fail(new InvalidInput({ subject: "the event", issues }))
   const only = plan.workspaces.size === 1 ? [...plan.workspaces.keys()][0] : undefined
-  const { now, id, workspace: named = only, enough } = options
+  const { now, id, workspace: named = only, enough, pace = unpaced } = options
   const parsed = parseEvent(given, { now, workspace: named, id }, limits)
   if (Result.isFailure(parsed)) return wrong(parsed.failure.issues)
   const { event } = parsed.success
@@ -72,9 +74,9 @@ export const explainEvent = async (
   const problems = (check?.(event.payload) ?? []).map(({ path, message }) => ({ path: ["payload", ...path], message }))
   const rules: Array<Explained> = []
   for (const rule of workspace.rules) {
-    const explained = await explainRule(plan, workspace, rule, parsed.success, options)
+    const explained = await pace(() => explainRule(plan, workspace, rule, parsed.success, options))
     rules.push(explained)
-    if (enough !== undefined && (await enough(explained))) break
+    if (enough?.(explained) === true) break
   }
   const complete = rules.length === workspace.rules.length
   return Result.succeed({ event, workspace, problems, rules, complete })

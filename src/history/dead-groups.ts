@@ -6,12 +6,15 @@ import type { DatabaseSync, SQLInputValue } from "node:sqlite"
 import { limits } from "../config/defaults.ts"
 import { outcomeKinds, type OutcomeKind } from "../model/outcome.ts"
 import { statuses } from "../model/status.ts"
+import type { About } from "./about.ts"
+import type { DeliveryView } from "./views.ts"
 
 const failed = statuses.indexOf("failed")
 
 export const deadIndex = `deliveries (workspace, connection, outcome, http_status) WHERE status = ${failed}`
 
-export interface DeadGroupsFilter {
+/** About: of events about such a thing. They are looked at one by one, and no more of them than for a page. */
+export interface DeadGroupsFilter extends About {
   readonly workspace: string
   readonly connection?: string | undefined
   /** Of the deliveries' creation, in milliseconds; `from` included, `to` not. */
@@ -30,6 +33,8 @@ export interface DeadGroup {
   /** The last of them, and what was said of it. */
   readonly example: string
   readonly message?: string
+  /** The message may be of other deliveries too. */
+  readonly shared?: true
 }
 
 export interface DeadGroups {
@@ -103,6 +108,24 @@ export const makeDeadGroupsQueries = (
       return { groups: largestFirst(groups), complete: left > 0 }
     },
   }
+}
+
+/** @param given the latest first */
+export const groupsOf = (given: ReadonlyArray<DeliveryView>, complete: boolean): DeadGroups => {
+  const groups = new Map<string, DeadGroup>()
+  for (const { id, connection, created, last } of given) {
+    if (last === undefined) continue
+    const { outcome, status, message, shared } = last
+    const key = `${connection} ${outcome} ${status ?? ""}`
+    const known = groups.get(key) ?? {
+      ...{ connection, outcome, count: 0, last: created, example: id },
+      ...(status === undefined ? {} : { http_status: status }),
+      ...(message === undefined ? {} : { message }),
+      ...(shared === undefined ? {} : { shared }),
+    }
+    groups.set(key, { ...known, count: known.count + 1, first: created })
+  }
+  return { groups: largestFirst([...groups.values()]), complete }
 }
 
 const largestFirst = (groups: ReadonlyArray<DeadGroup>): ReadonlyArray<DeadGroup> =>

@@ -10,7 +10,7 @@ import { statuses, type Status } from "../model/status.ts"
 import { aboutValues, anyOrAbout, isAbout, ofEventsAbout, type About } from "./about.ts"
 import { makeActivityQueries, type ActivityQueries } from "./activity.ts"
 import { makeBacklogQueries, type BacklogQueries } from "./backlog.ts"
-import { makeDeadGroupsQueries, type DeadGroupsQueries } from "./dead-groups.ts"
+import { groupsOf, makeDeadGroupsQueries, type DeadGroupsQueries } from "./dead-groups.ts"
 import { makeOverview, type Overview } from "./overview.ts"
 import type { Checkpoint } from "./project.ts"
 import { deliveryActs, type DeliveryRow, type EventRow } from "./rows.ts"
@@ -272,6 +272,8 @@ export const makeQueries = (db: DatabaseSync): Queries => {
     actsAt.all(...place, deliveryActs.indexOf(what)).map(({ at, who }) => ({ at: Number(at), by: String(who) }))
   const checkpoint = db.prepare("SELECT log, seq, time, since FROM checkpoint")
 
+  const dead = makeDeadGroupsQueries(db, keyOf, nameOf)
+
   return {
     ...makeOverview(db, keyOf, nameOf, attemptView),
     events: (filter) => page(eventsOf(filter), eventView),
@@ -308,7 +310,12 @@ export const makeQueries = (db: DatabaseSync): Queries => {
     ...makeUsageQueries(db),
     ...makeActivityQueries(db, keyOf, nameOf),
     ...makeBacklogQueries(db),
-    ...makeDeadGroupsQueries(db, keyOf, nameOf),
+    deadGroups: (filter) => {
+      if (filter.resource === undefined && filter.resource_id === undefined) return dead.deadGroups(filter)
+      const wanted = deliveriesOf({ ...filter, statuses: ["failed"], limit: limits.historyLookedAt })
+      const { records, next } = page(wanted, deliveryView)
+      return groupsOf(records, next === undefined)
+    },
     checkpoint: () => {
       const { log, seq, time, since } = checkpoint.get()!
       return { log: String(log), seq: Number(seq), time: Number(time), since: Number(since) }

@@ -155,7 +155,7 @@ const DeadGroups = Schema.Struct({
     }).annotate({ identifier: "DeadGroup" }),
   ),
   complete: Schema.Boolean.annotate({
-    description: `Whether all are counted: at most ${limits.deadCounted} deliveries are, in ${limits.deadGroups} groups.`,
+    description: `Whether all are counted: at most ${limits.deadCounted} deliveries are, in ${limits.deadGroups} groups; by \`resource\`, ${limits.historyLookedAt}.`,
   }),
   as_of: Schema.NullOr(time).annotate({
     description: "All that the log stored before is counted. `null`: the log cannot say now.",
@@ -217,7 +217,12 @@ export class PastApi extends HttpApiGroup.make("past")
     ),
     HttpApiEndpoint.get("deadGroups", `${root}/dead-letters/groups`, {
       params: workspaceParams,
-      query: Schema.Struct({ connection: deadQuery.connection, ...periodQuery }),
+      query: Schema.Struct({
+        connection: deadQuery.connection,
+        resource: deadQuery.resource,
+        resource_id: deadQuery.resource_id,
+        ...periodQuery,
+      }),
       success: DeadGroups,
       error: readProblems,
     }).annotateMerge(

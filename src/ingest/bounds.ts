@@ -39,7 +39,7 @@ const bounds: { readonly [G in keyof Groups]: { readonly [E in keyof Groups[G]["
     deliveries: "limited",
     delivery: "limited",
     deadLetters: "limited",
-    deadGroups: { refused: "counting dead letters" },
+    deadGroups: "limited",
   },
   aliases: { attempts: "limited", ruleAttempts: "limited", retry: "limited" },
   connections: {

@@ -56,6 +56,7 @@ const deadReaders = {
   ...period,
   ...positionPage("deliveries"),
 }
+const groupReaders = { connection: textReader, resource: textReader, resource_id: textReader, ...period }
 const deliveryReaders = { ...deadReaders, status: statusReader }
 
 /** The handlers. They answer every failure themselves. */
@@ -141,12 +142,13 @@ export const makePast = Effect.gen(function* () {
   const deadGroups = (request: HttpServerRequest, place: Place) =>
     answered(
       Effect.gen(function* () {
-        const { query } = yield* asked(request, place, { connection: textReader, ...period })
+        const { identity, query } = yield* asked(request, place, groupReaders)
         const about = yield* asOf(history)
-        const { groups, complete } = yield* history.deadGroups({ ...place, ...query })
+        const filter = yield* Effect.fromResult(within(identity, { ...place, ...query }))
+        const { groups, complete } = yield* history.deadGroups(filter)
         return HttpServerResponse.jsonUnsafe({
           count: groups.length,
-          records: groups.map(deadGroupRecord),
+          records: groups.map((group) => deadGroupRecord(group, isBound(identity))),
           complete,
           ...about,
         })

@@ -101,14 +101,15 @@ export const wholeDeliveryRecord = (
 
 const actRecord = ({ at, by }: ActView) => ({ at: timeText(at), by })
 
-export const deadGroupRecord = ({ first, last, ...group }: DeadGroup) => ({
+/** @param bound see `deliveryRecord` */
+export const deadGroupRecord = ({ first, last, ...group }: DeadGroup, bound: boolean) => ({
   connection: group.connection,
   outcome: group.outcome,
   http_status: group.http_status,
   count: group.count,
   first_at: timeText(first),
   last_at: timeText(last),
-  message: group.message,
+  message: messageOf(group, bound),
   example: group.example,
 })
 

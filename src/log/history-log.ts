@@ -18,8 +18,8 @@ import { streams } from "./topology.ts"
 
 export interface Feed {
   /**
-   * The next messages, gathered for `limits.historyGatherMs` or up to `limits.historyGatherBytes`; with this those before are done with.
-   * None when nothing came within `limits.idleCheckMs`.
+   * The next messages, gathered for `limits.historyGatherMs`, longer where much comes, or up to `limits.historyGatherBytes`; with this those
+   * before are done with. None when nothing came within `limits.idleCheckMs`.
    */
   readonly next: Effect.Effect<ReadonlyArray<StoredMessage>, LogUnavailable>
   /** The server was heard of lately: that nothing comes means that there is nothing. */
@@ -134,6 +134,7 @@ const follow = (nats: NatsShape, from: number) =>
       yield* until(() => here.length > 0, limits.idleCheckMs)
       const enough = () => bytes >= limits.historyGatherBytes || here.length >= limits.historyPrefetch / 2
       if (here.length > 0) yield* until(enough, limits.historyGatherMs)
+      if (bytes >= limits.historyGatherMuchBytes) yield* until(enough, limits.historyGatherLongMs)
       if (broken !== undefined) {
         return yield* new LogUnavailable({ operation: "following the history", reason: broken, stored: "no" })
       }

@@ -6,11 +6,11 @@ import { surroundingsOf } from "../config/check.ts"
 import { checkRule } from "../config/check-rule.ts"
 import { Checker } from "../config/check-shape.ts"
 import { limits } from "../config/defaults.ts"
+import type { Pace } from "../config/in-turns.ts"
 import type { Plan, RulePlan, WorkspacePlan } from "../config/plan.ts"
 import type { Issue } from "../model/errors.ts"
 import type { ReplayFilter } from "../model/replay.ts"
 import { compiler } from "../transform/compiler.ts"
-import type { Pace } from "./records.ts"
 import { checkFilter, filterFields } from "./request.ts"
 
 export interface AskedBacktest {
@@ -63,9 +63,8 @@ const checkRules = async (
   }
   const rules: Array<RulePlan> = []
   for (const [id, rule] of given) {
-    const checked = checkRule(check, id, rule, ["rules", id], around)
+    const checked = await pace(() => checkRule(check, id, rule, ["rules", id], around))
     if (checked !== undefined) rules.push(checked)
-    await pace()
   }
   return rules
 }

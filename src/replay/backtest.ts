@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import type { Plan } from "../config/plan.ts"
 import { findRule } from "../config/find-rule.ts"
 import { limits } from "../config/defaults.ts"
+import { type Pace, unpaced } from "../config/in-turns.ts"
 import { previewDelivery, type Preview } from "../deliver/preview.ts"
 import type { FoundWhole } from "../log/direct.ts"
 import { Past } from "../log/past.ts"
@@ -18,7 +19,6 @@ import { compiledOf, decode } from "./choose.ts"
 import { nameOf, readDelivered, type Done } from "./delivered.ts"
 import { differencesOf, type Difference } from "./difference.ts"
 import { forEachEvent, leaves } from "./events.ts"
-import { rested, type Pace } from "./records.ts"
 
 /** Deliveries that differ in one way, by one action. */
 export interface Deviation {
@@ -91,7 +91,7 @@ export interface BacktestOptions {
 
 /** Fails with `Unusable` when there is too much to compare. */
 export const backtest = Effect.fnUntraced(function* (filter: ReplayFilter, options: BacktestOptions) {
-  const { plan, against, examples, bounds, pace, progress } = options
+  const { plan, against, examples, bounds, pace = unpaced, progress } = options
   const past = yield* Past
   const range = yield* past.range(filter.from)
   const delivered = yield* readDelivered(past, filter, {
@@ -167,11 +167,11 @@ export const backtest = Effect.fnUntraced(function* (filter: ReplayFilter, optio
         cut = last
         return "enough"
       }
-      yield* Effect.promise(() => compare(message))
+      yield* Effect.promise(() => pace(() => compare(message)))
       last = message.time
       if (bySeq.has(message.seq)) looked++
       progress?.(looked, bySeq.size)
-      return yield* rested(pace)
+      return undefined
     }),
   )
   const seldom = [...failures].map(([rule, failure]) => ({ rule, ...failure }))

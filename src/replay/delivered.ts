@@ -3,12 +3,13 @@
  */
 import * as Effect from "effect/Effect"
 import { limits } from "../config/defaults.ts"
+import type { Pace } from "../config/in-turns.ts"
 import type { Past } from "../log/past.ts"
 import type { LogUnavailable, Unusable } from "../model/errors.ts"
 import type { EventRouted, EventUnmatched, HistoryRecord } from "../model/record.ts"
 import type { ReplayFilter } from "../model/replay.ts"
 import { matchesType } from "../model/type-pattern.ts"
-import { forEachRecord, type Pace } from "./records.ts"
+import { forEachRecord } from "./records.ts"
 
 /** An action by which a delivery was made: its rule, its position there, and the connection. */
 export interface Done {

@@ -2,6 +2,7 @@
  * The history's records since a time, those that a router has not yet written included.
  */
 import * as Effect from "effect/Effect"
+import { type Pace, unpaced } from "../config/in-turns.ts"
 import { recordsIn } from "../history/records.ts"
 import type { Past } from "../log/past.ts"
 import { subjects } from "../log/topology.ts"
@@ -10,14 +11,6 @@ import type { HistoryRecord } from "../model/record.ts"
 
 /** `HISTORY` messages read at once: each holds many records, and events are routed and sent between two pages. */
 const pageMessages = 20
-
-/** Asked after each small part of long work: gives a promise when it is to wait. */
-export type Pace = () => Promise<void> | undefined
-
-export const rested = (pace: Pace | undefined): Effect.Effect<void> => {
-  const rest = pace?.()
-  return rest === undefined ? Effect.void : Effect.promise(() => rest)
-}
 
 /** Clocks of server and runtime differ a little. */
 const clockSlackMs = 5000
@@ -33,7 +26,7 @@ export const forEachRecord = Effect.fnUntraced(function* (
   from: number | undefined,
   use: (record: HistoryRecord) => void,
   enough: () => boolean | string,
-  { writers = ">", pace }: { readonly writers?: string; readonly pace?: Pace | undefined } = {},
+  { writers = ">", pace = unpaced }: { readonly writers?: string; readonly pace?: Pace | undefined } = {},
 ): Effect.fn.Return<number, LogUnavailable | Unusable> {
   // In this order: what was decided by now is among the routers' records, or in the history up to its end.
   const routed = yield* past.routed
@@ -43,8 +36,7 @@ export const forEachRecord = Effect.fnUntraced(function* (
     const page = yield* past.next("HISTORY", subjects.history(writers), next, pageMessages)
     if (page.length === 0) break
     for (const message of page) {
-      recordsIn(message).forEach(use)
-      yield* rested(pace)
+      yield* Effect.promise(() => pace(() => recordsIn(message).forEach(use)))
     }
     const found = enough()
     if (typeof found === "string") return yield* new Unusable({ message: found })

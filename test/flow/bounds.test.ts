@@ -180,6 +180,9 @@ test("lists, counts, retries and replays are of the own resource alone", async (
   expect(await ids("/deliveries")).toEqual([mine.get("deliveries")])
   // The walk may have sent it again a moment ago.
   expect(await until(async () => (await ids("/dead-letters?connection=erp")).at(0))).toBe(mine.get("deliveries"))
+  expect((await ask(member, "GET", "/dead-letters/groups")).records).toMatchObject([
+    { connection: "erp", outcome: "rejected", http_status: 400, count: 1, example: mine.get("deliveries") },
+  ])
   for (const kind of ["operations", "replays"]) {
     const { records } = await ask(member, "GET", `/${kind}`)
     expect(records.map(({ id }: any) => id)).toContain(mine.get(kind))

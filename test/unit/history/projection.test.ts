@@ -218,6 +218,31 @@ test("every filter, and every two of them, finds what it says and nothing else, 
   db.close()
 })
 
+test("what was given up of events about one thing is counted as it is listed, connection by connection and reason by reason", () => {
+  const random = makeRandom(seedOf("dead"))
+  projectAll(messagesOf(random, true), random)
+  const db = openToRead(file)
+  const queries = makeQueries(db)
+  const workspace = "workspace-0"
+  const about = { resource: "audience", resource_id: "all" }
+  for (const filter of [{}, about, { ...about, connection: "connection-0" }, { resource: "nothing" }]) {
+    const dead = queries.deliveries({ workspace, limit: 5000, statuses: ["failed"], ...filter }).records
+    const { groups, complete } = queries.deadGroups({ workspace, ...filter })
+    expect(complete).toBe(true)
+    expect(groups.reduce((sum, { count }) => sum + count, 0)).toBe(dead.length)
+    for (const group of groups) {
+      const same = dead.filter(
+        ({ connection, last }) =>
+          connection === group.connection && last?.outcome === group.outcome && last.status === group.http_status,
+      )
+      expect([group.count, group.example, group.last, group.first]).toEqual([
+        ...[same.length, same[0]!.id, same[0]!.created, same.at(-1)!.created],
+      ])
+    }
+  }
+  db.close()
+})
+
 test("pages hold each record once, whatever is added between them and in whatever file the next one is read", () => {
   const random = makeRandom(seedOf("pages"))
   const messages = messagesOf(random, false)
