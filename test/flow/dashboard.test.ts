@@ -1,8 +1,10 @@
 /**
  * What people do with the dashboard, in a real browser, against a runtime with real destinations: by what they see, and nothing else.
  */
-import { afterAll, beforeAll, expect } from "vitest"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
 import type { Page } from "playwright-core"
+import { afterAll, beforeAll, expect } from "vitest"
 import { buildForTests, signIn } from "../support/dashboard.ts"
 import { down, fine, keys, startEstate, type Estate } from "../support/estate.ts"
 import { test } from "../support/in-browser.ts"
@@ -68,7 +70,7 @@ test("a person finds yesterday's failure, reads why, and when the destination is
   await page.goto(`/workspaces/acme/deliveries/${yesterday.dead[0]}`)
   await page.getByText("Delivered.", { exact: true }).waitFor()
   const arrived = estate.receiver.requests.filter(({ path }) => path === "/erp").map(({ headers }) => headers)
-  expect(new Set(arrived.map((headers) => headers["idempotency-key"]))).toEqual(new Set(yesterday.dead))
+  expect(arrived.map((headers) => headers["idempotency-key"])).toEqual(expect.arrayContaining([...yesterday.dead]))
 })
 
 test("a person pauses a connection, and what waited is sent when they resume it", async ({ open }) => {
@@ -81,21 +83,21 @@ test("a person pauses a connection, and what waited is sent when they resume it"
   const dialog = page.getByRole("dialog")
   await dialog.getByLabel("Reason").fill("The archive moves")
   await dialog.getByRole("button", { name: "Pause" }).click()
-  await page.getByText("paused", { exact: true }).waitFor()
-  await page.getByText("The archive moves").waitFor()
+  await page.getByText("paused", { exact: true }).first().waitFor()
+  await page.getByText("The archive moves").first().waitFor()
 
   const views = [1, 2, 3].map((n) => ({
     ...{ type: "page.viewed", workspace: "acme", resource: "page", resource_id: `view-${n}` },
     payload: { path: "/pricing" },
   }))
   await estate.publish(views)
-  await page.getByText("3 wait or are under way").waitFor()
+  await page.getByText("3 wait or are under way").first().waitFor()
   const arrived = () => estate.receiver.requests.filter(({ path }) => path === "/archive")
   expect(arrived()).toEqual([])
 
   await page.getByRole("button", { name: "Resume" }).click()
   await page.getByRole("alertdialog").getByRole("button", { name: "Resume" }).click()
-  await page.getByText("nothing waits").waitFor()
+  await page.getByText("nothing waits").first().waitFor()
   await estate.receiver.until(() => arrived().length === 3)
   const state = await estate.ask("GET", "workspaces/acme/connections/archive")
   expect([state.state, state.by]).toEqual(["closed", "key:acme"])
@@ -167,4 +169,71 @@ test("a key that only reads is shown nothing that it may not do", async ({ open 
   await page.goto("/workspaces/acme/dead-letters")
   await heading(page, "Dead letters")
   expect(await page.getByRole("button", { name: /^Retry/ }).count()).toBe(0)
+})
+
+/** A page of another origin that frames what it is told to, notes what the frame says, and answers as the documentation has it. */
+const startHost = async () => {
+  const server = createServer((request, response) => {
+    const src = new URL(request.url!, "http://host").searchParams.get("src")!
+    response.setHeader("content-type", "text/html")
+    response.end(`<!doctype html><title>Host</title><link rel="icon" href="data:,"><iframe width="1000" height="800" src="${src}"></iframe>
+      <script>
+        heard = []
+        addEventListener("message", ({ source, origin, data }) => {
+          heard.push([origin, data.type])
+          if (data.type === "meshes:ready") source.postMessage({ type: "meshes:hello", theme: "dark" }, origin)
+        })
+      </script>`)
+  })
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening))
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return {
+    origin,
+    framing: (src: string) => `${origin}/?src=${encodeURIComponent(src)}`,
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections()
+      await new Promise((closed) => server.close(closed))
+    },
+  }
+}
+
+test("a customer sees their workspace, and nothing else, in a page of another origin", async ({ open }) => {
+  await using host = await startHost()
+  const mint = (allowed: string) =>
+    estate.ask("POST", "sessions", {
+      ...{ workspace: "acme", role: "member", user: "ada@acme.example", allowed_origins: [allowed] },
+    })
+  const { page } = await open(host.origin, {}, [
+    new RegExp(`^request to another origin: ${estate.origin}/`),
+    /frame-ancestors/,
+  ])
+  const { launch_url } = await mint(host.origin)
+  await page.goto(host.framing(launch_url))
+  const frame = page.frameLocator("iframe")
+  await frame.getByRole("heading", { level: 1, name: "acme" }).waitFor()
+  await frame.locator("html[data-theme=dark]").waitFor()
+  expect(await page.evaluate("heard")).toEqual([[estate.origin, "meshes:ready"]])
+  await frame.getByRole("link", { name: "Connections", exact: true }).first().click()
+  await frame.getByRole("link", { name: "erp" }).click()
+  await frame.getByText("Last success").first().waitFor()
+  for (const role of ["link", "button"] as const) {
+    for (const name of ["Overview", "Keys", "Sign out", "Pause"])
+      expect([name, await frame.getByRole(role, { name, exact: true }).count()]).toEqual([name, 0])
+  }
+
+  // It is the server that keeps it to its workspace, whatever is asked by its token.
+  const other = new URL((await mint(host.origin)).launch_url).searchParams.get("launch")
+  const { token } = await estate.ask("POST", "sessions/launch", { launch: other })
+  const statusOf = async (path: string, method = "GET") =>
+    (await fetch(`${estate.origin}/api/v1/${path}`, { method, headers: { authorization: `Bearer ${token}` } })).status
+  expect(await statusOf("workspaces/acme/connections")).toBe(200)
+  expect(await statusOf("workspaces/globex/connections")).toBe(await statusOf("workspaces/nobody/connections"))
+  expect(await statusOf("workspaces/globex/connections")).toBe(404)
+  expect([await statusOf("workspaces/acme/connections/erp/pause", "POST"), await statusOf("keys")]).toEqual([403, 403])
+
+  const { launch_url: elsewhere } = await mint("https://elsewhere.example")
+  const refused = page.waitForEvent("console", (message) => message.text().includes("frame-ancestors"))
+  await page.goto(host.framing(elsewhere))
+  await refused
+  expect(await page.evaluate("heard")).toEqual([])
 })

@@ -2,8 +2,11 @@
  * Tests in a real browser, one for all tests of a file. Where none can be had they are skipped, and it is said why.
  */
 import type { Browser } from "playwright-core"
-import { afterAll, expect, test as plain } from "vitest"
+import { afterAll, expect, test as plain, vi } from "vitest"
 import { openWindow, startBrowser, type Look, type Visit } from "./browser.ts"
+
+// A browser beside other tests on two cores is slow at times.
+vi.setConfig({ testTimeout: 180_000 })
 
 let started: Promise<Browser | string> | undefined
 
