@@ -107,6 +107,6 @@ export const useAct = <Name extends CallName>(name: Name) => {
   const queries = useQueryClient()
   return useMutation<CallOutput<Name>, Problem, CallInput<Name>>({
     mutationFn: (input) => call(name, input),
-    onSettled: () => queries.invalidateQueries(),
+    onSettled: () => void queries.invalidateQueries(),
   })
 }

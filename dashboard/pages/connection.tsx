@@ -5,7 +5,7 @@ import { Link, useParams } from "wouter"
 import type { CallOutput } from "../api/contract.ts"
 import { live, useCall } from "../api/use.ts"
 import { ActivityCard, useActivity } from "../parts/activity.tsx"
-import { LastFailure, why } from "../parts/connection-table.tsx"
+import { LastFailure, waiting, why } from "../parts/connection-table.tsx"
 import { count } from "../parts/meter.tsx"
 import { Card, Facts, Page, useWorkspace, workspacePath } from "../parts/page.tsx"
 import { Answered } from "../parts/states.tsx"
@@ -68,7 +68,13 @@ const State = ({ id, workspace, connector, state, since, by, reason, probe_at, .
       {state !== "closed" && (
         <div className="notice" data-tone={state === "open" ? "bad" : "warn"}>
           <div>
-            <p>{reason === undefined || reason === "" ? "No reason was given." : why(reason)}</p>
+            <p>
+              {reason === undefined || reason === ""
+                ? by === "runtime"
+                  ? "The runtime stopped it."
+                  : "No reason was given."
+                : why(reason)}
+            </p>
             <p className="note">
               {state === "open" ? "The destination is unwell: what is meant for it waits" : "Nothing is sent over it"}
               {since !== undefined && (
@@ -91,7 +97,7 @@ const State = ({ id, workspace, connector, state, since, by, reason, probe_at, .
             how.backlog === undefined ? undefined : how.backlog === 0 ? (
               "nothing waits"
             ) : (
-              <Link href={`${deliveries}&status=processing`}>{count(how.backlog)} wait or are under way</Link>
+              <Link href={`${deliveries}&status=${waiting}`}>{count(how.backlog)} wait or are under way</Link>
             ),
           "Last success":
             how.last_success_at === undefined ? (

@@ -14,6 +14,9 @@ import { Time } from "./time.tsx"
 const name = "GET /api/v1/workspaces/:workspace/connections"
 export type ConnectionRecord = RecordOf<typeof name>
 
+/** Statuses of deliveries that make up a backlog. */
+export const waiting = "pending,processing,retrying"
+
 const columns: ReadonlyArray<Column<ConnectionRecord>> = [
   {
     label: "Connection",
@@ -30,7 +33,7 @@ const columns: ReadonlyArray<Column<ConnectionRecord>> = [
       ) : backlog === 0 ? (
         "0"
       ) : (
-        <Link href={`${workspacePath(workspace, "deliveries")}?connection=${encodeURIComponent(id)}&status=processing`}>
+        <Link href={`${workspacePath(workspace, "deliveries")}?connection=${encodeURIComponent(id)}&status=${waiting}`}>
           {count(backlog)}
         </Link>
       ),

@@ -14,6 +14,9 @@ import type { EmbedTerms } from "../model/session.ts"
 /** Names stand in the audit, in messages and in lists of people's. */
 const userPattern = /^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+$/u
 
+/** A URL's host may have signs that end a part of the policy which the page is answered with. */
+const plainPattern = /^https?:\/\/[\w.:[\]-]+$/
+
 /** Whether there is such a workspace is not looked at. */
 export const checkMinting = (value: unknown): Result.Result<EmbedTerms, ReadonlyArray<Issue>> => {
   const check = new Checker()
@@ -51,7 +54,9 @@ const originsIn = (check: Checker, value: unknown, path: Path): ReadonlyArray<st
     check.note(path, `${list.length} are given, at most ${limits.sessionOrigins} are allowed`)
   return list.slice(0, limits.sessionOrigins).flatMap((one, i) => {
     if (one === "*") return check.note([...path, i], '"*" is not taken here: name each origin') ?? []
-    return originAt(check, one, [...path, i]) ?? []
+    const origin = originAt(check, one, [...path, i])
+    if (origin === undefined || plainPattern.test(origin)) return origin ?? []
+    return check.note([...path, i], `${shown(origin)} is no origin that a header can name`) ?? []
   })
 }
 

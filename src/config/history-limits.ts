@@ -59,6 +59,8 @@ export const historyLimits = {
   deadGroups: 200,
   /** What needs somebody's attention that is told of at once. */
   attentionShown: 50,
+  /** For so long it is not looked again which limits are near. */
+  attentionUsageMs: 2000,
   /** Characters of a value in an address' query. */
   queryValueCharacters: 1000,
   /** How far behind the history may be before a command says so. */

@@ -6,6 +6,7 @@ import type { Identity } from "../accounts/keys.ts"
 import { scopeOf } from "../accounts/scope.ts"
 import { CurrentPlan } from "../config/current-plan.ts"
 import { limits } from "../config/defaults.ts"
+import type { Plan } from "../config/plan.ts"
 import { History } from "../history/history.ts"
 import { ConnectionStates } from "../log/connections.ts"
 import { logTime } from "../log/log-time.ts"
@@ -41,39 +42,33 @@ export const makeAttention = Effect.gen(function* () {
     )
   }
 
-  /** Of a limit that others share, who does not see them all is not told. */
-  const limited = Effect.fnUntraced(function* (sees: Sees) {
+  let known: { readonly plan: Plan; readonly at: number; readonly near: ReadonlyArray<Near> } | undefined
+  /** Limits of anybody that are nearly used up. Looked at now and then: there may be one for each of many workspaces. */
+  const near = Effect.gen(function* () {
     const plan = current.get()
+    if (known?.plan === plan && performance.now() - known.at < limits.attentionUsageMs) return known.near
     const scopes = new Set<UsageScope>()
     for (const workspace of plan.accounts === undefined ? [] : plan.workspaces.keys()) {
       const scope = scopeOf(plan, workspace)
-      if (scope !== undefined && sees(workspace) && scope.workspaces.every(sees)) scopes.add(scope)
+      if (scope !== undefined) scopes.add(scope)
     }
-    if (scopes.size === 0) return []
-    const used = yield* history.usage(
-      [...scopes].flatMap(({ workspaces }) => workspaces),
-      monthOf(logTime()),
-    )
+    const asked = [...scopes].flatMap(({ workspaces }) => workspaces)
+    const used = asked.length === 0 ? [] : yield* history.usage(asked, monthOf(logTime()))
     const events = new Map(used.map((one) => [one.workspace, one.events]))
-    return [...scopes].flatMap((scope): ReadonlyArray<Attention> => {
+    const found = [...scopes].flatMap((scope): ReadonlyArray<Near> => {
       const sum = scope.workspaces.reduce((before, one) => before + (events.get(one) ?? 0), 0)
-      const percent = percentOf(sum, scope.limit)
-      if (percent < warningPercents[0]) return []
-      return [
-        {
-          kind: percent < 100 ? "limit_near" : "limit_reached",
-          workspace: scope.workspaces[0]!,
-          ...(scope.kind === "account" ? { account: scope.name } : {}),
-          percent,
-          message: `${sum} of the ${scope.limit} events a month of the ${scope.kind} ${scope.name} are used${percent < 100 ? "" : scope.hard ? ": more are refused" : ": more are counted"}`,
-        },
-      ]
+      return percentOf(sum, scope.limit) < warningPercents[0] ? [] : [{ scope, sum }]
     })
+    known = { plan, at: performance.now(), near: found }
+    return found
   })
 
   return Effect.fnUntraced(function* ({ workspaces }: Identity) {
     const sees: Sees = (workspace) => workspaces?.has(workspace) ?? true
-    const found = [...connections(sees), ...(yield* limited(sees))]
+    const found = [
+      ...connections(sees),
+      ...(yield* near).filter(({ scope }) => scope.workspaces.every(sees)).map(limitOf),
+    ]
       .map((one) => ({ one, rank: attentionKinds.indexOf(one.kind) }))
       .toSorted((a, b) => a.rank - b.rank || (b.one.since ?? 0) - (a.one.since ?? 0))
     return {
@@ -96,6 +91,24 @@ const said: { readonly [code: string]: string } = {
 /** Where the runtime stopped it: what for, and what was said of it. */
 const codeIn = (reason: string): string | undefined =>
   Object.keys(said).find((code) => reason === code || reason.startsWith(`${code}: `))
+
+/** A limit of which much is used. Who does not see all that share it is not told of it. */
+interface Near {
+  readonly scope: UsageScope
+  readonly sum: number
+}
+
+const limitOf = ({ scope, sum }: Near): Attention => {
+  const percent = percentOf(sum, scope.limit)
+  const used = `${sum} of the ${scope.limit} events a month of the ${scope.kind} ${scope.name} are used`
+  return {
+    kind: percent < 100 ? "limit_near" : "limit_reached",
+    workspace: scope.workspaces[0]!,
+    ...(scope.kind === "account" ? { account: scope.name } : {}),
+    percent,
+    message: percent < 100 ? used : `${used}: more are ${scope.hard ? "refused" : "counted"}`,
+  }
+}
 
 type Sees = (workspace: string) => boolean
 

@@ -264,7 +264,15 @@ describe("a minted session", () => {
       const paths = ["workspace", "role", "allowed_origins", "user", "resource", "resource_id"]
       assert.deepStrictEqual(yield* wrong(all), [400, ...paths])
       assert.deepStrictEqual(yield* wrong({ allowed_origins: ["*"] }), [400, "allowed_origins[0]"])
-      const origins = ["https://app.example.com/", "app.example.com", "https://*.example.com", "null", 7]
+      const origins = [
+        "https://app.example.com/",
+        "app.example.com",
+        "https://*.example.com",
+        "https://a;sandbox",
+        "https://a,b",
+        "null",
+        7,
+      ]
       assert.deepStrictEqual(yield* wrong({ allowed_origins: origins }), [
         400,
         ...origins.map((_, i) => `allowed_origins[${i}]`),
