@@ -110,14 +110,7 @@ export const runtime = (options: RuntimeOptions): Effect.Effect<never, Unusable>
         telling,
       ).pipe(
         Layer.provideMerge(
-          Layer.mergeAll(
-            checksLayer,
-            catalogLayer,
-            replayerLayer(options.env),
-            backtesterLayer,
-            explainerLayer,
-            operatorLayer,
-          ),
+          Layer.mergeAll(checksLayer, catalogLayer, replayerLayer, backtesterLayer, explainerLayer, operatorLayer),
         ),
         Layer.provideMerge(Exchanges.layer),
         Layer.provideMerge(credentialsLayer),
@@ -212,24 +205,26 @@ const checksLayer = Layer.effect(
   }),
 )
 
-/** Replays are understood and shown as events are routed and sent. */
-const replayerLayer = (env: NodeJS.ProcessEnv) =>
-  Layer.effect(
-    Replayer,
-    Effect.gen(function* () {
-      const past = yield* Past
-      const current = yield* CurrentPlan
-      const turns = yield* Semaphore.make(limits.previewsRunning)
-      return Replayer.of({
-        check: (value, workspace) => checkReplay(value, [current.get()], workspace, Date.now()),
-        preview: (request, requests) =>
-          previewReplay(request, { plan: current.get(), env, requests, events: limits.previewEvents }).pipe(
-            Effect.provideService(Past, past),
-            Semaphore.withPermit(turns),
-          ),
-      })
-    }),
-  )
+/**
+ * Replays are understood and shown as events are routed and sent, but without the secrets: what is shown is not to be good as a signed
+ * request.
+ */
+const replayerLayer = Layer.effect(
+  Replayer,
+  Effect.gen(function* () {
+    const past = yield* Past
+    const current = yield* CurrentPlan
+    const turns = yield* Semaphore.make(limits.previewsRunning)
+    return Replayer.of({
+      check: (value, workspace) => checkReplay(value, [current.get()], workspace, Date.now()),
+      preview: (request, requests) =>
+        previewReplay(request, { plan: current.get(), env: {}, requests, events: limits.previewEvents }).pipe(
+          Effect.provideService(Past, past),
+          Semaphore.withPermit(turns),
+        ),
+    })
+  }),
+)
 
 /** What is tried is decided and shown in the same way. */
 const explainerLayer = Layer.effect(
