@@ -16,7 +16,12 @@ const worthCompressing = 1024
 
 export const buildDashboard = async (): Promise<void> => {
   const fresh = `${target}-${process.pid}`
+  // A test runner has set it otherwise, and libraries would be built as for their developers.
+  const before = process.env["NODE_ENV"]
+  process.env["NODE_ENV"] = "production"
   await build({ configFile: join(sources, "vite.config.ts"), build: { outDir: fresh } })
+  if (before === undefined) delete process.env["NODE_ENV"]
+  else process.env["NODE_ENV"] = before
   for (const file of filesIn(fresh)) {
     const content = readFileSync(file)
     if (content.length < worthCompressing) continue

@@ -5,7 +5,8 @@
 import { mkdir } from "node:fs/promises"
 import { join, resolve } from "node:path"
 import { openWindow, startBrowser } from "../test/support/browser.ts"
-import { buildForTests, pagesOf, signIn, visit } from "../test/support/dashboard.ts"
+import { buildDashboardIfOlder } from "./build-dashboard.ts"
+import { pagesOf, signIn, visit } from "../test/support/dashboard.ts"
 import { startEstate } from "../test/support/estate.ts"
 import { makeToday } from "../test/support/today.ts"
 import { writeYesterday } from "../test/support/yesterday.ts"
@@ -18,7 +19,7 @@ const schemes = ["light", "dark"] as const
 const browser = await startBrowser()
 if (typeof browser === "string") throw new Error(`no Chromium: ${browser}`)
 try {
-  await buildForTests()
+  await buildDashboardIfOlder()
   await mkdir(folder, { recursive: true })
   await using estate = await startEstate()
   await writeYesterday(estate.nats.url)

@@ -5,7 +5,8 @@
  */
 import type { Page } from "playwright-core"
 import { openWindow, startBrowser } from "../support/browser.ts"
-import { buildForTests, signIn } from "../support/dashboard.ts"
+import { buildDashboardIfOlder } from "../../scripts/build-dashboard.ts"
+import { signIn } from "../support/dashboard.ts"
 import { startDestination } from "../support/destination.ts"
 import { startNats } from "../support/nats.ts"
 import { madePast } from "../support/past.ts"
@@ -18,7 +19,7 @@ const liveSeconds = 30
 const eventsPerSecond = 50
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
 
-await buildForTests()
+await buildDashboardIfOlder()
 const browser = await startBrowser()
 if (typeof browser === "string") throw new Error(`no Chromium: ${browser}`)
 try {

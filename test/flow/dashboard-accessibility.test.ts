@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, expect } from "vitest"
 import type { Page } from "playwright-core"
 import { barriers, sideways } from "../support/accessibility.ts"
-import { buildForTests, pagesOf, signIn, visit, type DashboardPage } from "../support/dashboard.ts"
+import { pagesOf, signIn, visit, type DashboardPage } from "../support/dashboard.ts"
 import { keys, startEstate, type Estate } from "../support/estate.ts"
 import { test } from "../support/in-browser.ts"
 import { isWhole } from "../support/scale.ts"
@@ -15,7 +15,6 @@ let estate: Estate
 let pages: ReadonlyArray<DashboardPage>
 
 beforeAll(async () => {
-  await buildForTests()
   estate = await startEstate()
   pages = pagesOf(await makeToday(estate))
 })

@@ -5,7 +5,7 @@ import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import type { Page } from "playwright-core"
 import { afterAll, beforeAll, expect } from "vitest"
-import { buildForTests, signIn } from "../support/dashboard.ts"
+import { signIn } from "../support/dashboard.ts"
 import { down, fine, keys, startEstate, type Estate } from "../support/estate.ts"
 import { test } from "../support/in-browser.ts"
 import { reason, writeYesterday, type Yesterday } from "../support/yesterday.ts"
@@ -14,7 +14,6 @@ let estate: Estate
 let yesterday: Yesterday
 
 beforeAll(async () => {
-  await buildForTests()
   estate = await startEstate()
   yesterday = await writeYesterday(estate.nats.url)
   await estate.until("workspaces/acme/dead-letters", ({ records }) => records.length === yesterday.dead.length)

@@ -1,20 +1,9 @@
 /**
- * The dashboard as a runtime serves it, for a real browser: built if its sources are newer, how one signs in, and all of its pages.
+ * The dashboard as a runtime serves it, for a real browser: how one signs in, and all of its pages.
  */
-import { mkdir } from "node:fs/promises"
-import { join } from "node:path"
 import type { BrowserContext, Page } from "playwright-core"
-import { buildDashboardIfOlder } from "../../scripts/build-dashboard.ts"
 import { keys } from "./estate.ts"
-import { withLock } from "./lock.ts"
-import { repository } from "./runtime.ts"
 import type { Today } from "./today.ts"
-
-/** Before a runtime is started: it reads the page's files once. */
-export const buildForTests = async (): Promise<void> => {
-  await mkdir(join(repository, "dist"), { recursive: true })
-  await withLock(join(repository, "dist", ".dashboard-lock"), buildDashboardIfOlder)
-}
 
 /** Without the form, for what is about other pages. */
 export const signIn = async (context: BrowserContext, key: string = keys.admin): Promise<void> => {
