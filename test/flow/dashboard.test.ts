@@ -31,7 +31,8 @@ const notSignedIn = [/status of 401/]
 test("a person finds yesterday's failure, reads why, and when the destination is mended sends all of it again", async ({
   open,
 }) => {
-  const { page } = await open(estate.origin, {}, notSignedIn)
+  // Yesterday was written in UTC.
+  const { page } = await open(estate.origin, { zone: "UTC" }, notSignedIn)
   await page.goto("/")
   await page.getByLabel("Key").fill(keys.acme)
   await page.getByRole("button", { name: "Sign in" }).click()
@@ -63,7 +64,7 @@ test("a person finds yesterday's failure, reads why, and when the destination is
   const preview = page.getByRole("dialog")
   await preview.getByText(`${yesterday.dead.length} deliveries`).first().waitFor()
   await preview.getByRole("button", { name: `Retry ${yesterday.dead.length} deliveries` }).click()
-  await page.getByRole("table", { name: "Operations" }).getByText(`${yesterday.dead.length} sent again`).waitFor()
+  await page.getByRole("table", { name: "Done in bulk before" }).getByText(`${yesterday.dead.length} sent again`).waitFor()
   await page.getByText("None is so").first().waitFor()
 
   await page.goto(`/workspaces/acme/deliveries/${yesterday.dead[0]}`)
