@@ -4,6 +4,7 @@ import { SlowFirst } from "./test/support/slow-first.ts"
 
 /** Half of the time that all tests take together; each promise has a quicker test too, or concerns what seldom changes. */
 const inWholeRunsAlone = [
+  "test/conformance/specs.test.ts",
   "test/fault/{dead-beside-healthy,graceful,two-runtimes}.test.ts",
   "test/flow/{dashboard-accessibility,deploy,package,reload-load,replicas,rotation,workers}.test.ts",
 ]

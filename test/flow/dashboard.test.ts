@@ -64,7 +64,10 @@ test("a person finds yesterday's failure, reads why, and when the destination is
   const preview = page.getByRole("dialog")
   await preview.getByText(`${yesterday.dead.length} deliveries`).first().waitFor()
   await preview.getByRole("button", { name: `Retry ${yesterday.dead.length} deliveries` }).click()
-  await page.getByRole("table", { name: "Done in bulk before" }).getByText(`${yesterday.dead.length} sent again`).waitFor()
+  await page
+    .getByRole("table", { name: "Done in bulk before" })
+    .getByText(`${yesterday.dead.length} sent again`)
+    .waitFor()
   await page.getByText("None is so").first().waitFor()
 
   await page.goto(`/workspaces/acme/deliveries/${yesterday.dead[0]}`)
