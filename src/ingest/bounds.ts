@@ -8,6 +8,7 @@ import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import { called } from "../accounts/identity.ts"
 import { Keys, type Identity } from "../accounts/keys.ts"
+import { sessionTokenIn } from "../accounts/session-token.ts"
 import type { About } from "../history/about.ts"
 import { Bounds, type Api } from "./api.ts"
 import { type Problem, problem, problemResponse } from "./problem.ts"
@@ -81,6 +82,8 @@ export const boundsLayer = Layer.effect(
     const bound = boundOfCall(group.identifier, endpoint.identifier)
     if (typeof bound === "string") return handled
     return Effect.flatMap(HttpServerRequest, ({ headers }) => {
+      // Only sessions are bound: whoever comes with a key is looked up once, by the call itself.
+      if (sessionTokenIn(headers) === undefined) return handled
       const identity = Result.getOrUndefined(authenticate(headers))
       return identity === undefined || !isBound(identity)
         ? handled
