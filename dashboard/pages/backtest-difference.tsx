@@ -2,7 +2,7 @@
  * What other rules would have made of past events: what is newly matched, what no longer, and whose requests are others.
  */
 import { Link } from "wouter"
-import { count } from "../parts/meter.tsx"
+import { count, Figure } from "../parts/meter.tsx"
 import { Card, workspacePath } from "../parts/page.tsx"
 import { Table } from "../parts/table.tsx"
 import { Time } from "../parts/time.tsx"
@@ -87,13 +87,6 @@ export const BacktestDifference = ({
     </>
   )
 }
-
-const Figure = ({ label, n }: { readonly label: string; readonly n: number }) => (
-  <div>
-    <dt>{label}</dt>
-    <dd className="figure-number">{count(n)}</dd>
-  </div>
-)
 
 const Kind = ({
   workspace,

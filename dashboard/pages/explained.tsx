@@ -8,7 +8,7 @@ import { Code } from "../parts/code.tsx"
 import { count } from "../parts/meter.tsx"
 import { Card, workspacePath } from "../parts/page.tsx"
 import { Request } from "../parts/request.tsx"
-import { Empty } from "../parts/states.tsx"
+import { Empty, ErrorItems } from "../parts/states.tsx"
 import { Pill } from "../parts/status.tsx"
 import { Table } from "../parts/table.tsx"
 import { useMayBacktest } from "../session.tsx"
@@ -46,11 +46,7 @@ export const Explained = ({
                 what stands below does not happen.
               </p>
               <ul>
-                {errors.map(({ path, message }) => (
-                  <li key={`${path} ${message}`}>
-                    <code>{path}</code>: {message}
-                  </li>
-                ))}
+                <ErrorItems errors={errors} />
               </ul>
             </div>
           </div>

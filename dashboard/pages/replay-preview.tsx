@@ -4,7 +4,7 @@
 import { Link } from "wouter"
 import { earlierStates } from "../../src/model/replay.ts"
 import type { CallOutput } from "../api/contract.ts"
-import { count } from "../parts/meter.tsx"
+import { count, Figure } from "../parts/meter.tsx"
 import { Card, workspacePath } from "../parts/page.tsx"
 import { Request } from "../parts/request.tsx"
 import { Empty } from "../parts/states.tsx"
@@ -95,13 +95,6 @@ export const ReplayPreview = ({ workspace, preview }: { readonly workspace: stri
     </>
   )
 }
-
-const Figure = ({ label, n }: { readonly label: string; readonly n: number }) => (
-  <div>
-    <dt>{label}</dt>
-    <dd className="figure-number">{count(n)}</dd>
-  </div>
-)
 
 const Before = ({ before }: Group) => (
   <div className="row">

@@ -4,6 +4,7 @@
 import { Button } from "../parts/button.tsx"
 import { TextField } from "../parts/field.tsx"
 import { Card } from "../parts/page.tsx"
+import { ErrorItems } from "../parts/states.tsx"
 
 export const RulesEditor = ({
   text,
@@ -44,11 +45,7 @@ export const RulesEditor = ({
           <div className="stack">
             <h3>{errors.length === 1 ? "A mistake in the rules" : `${errors.length} mistakes in the rules`}</h3>
             <ul className="stack">
-              {errors.map(({ path, message }) => (
-                <li key={`${path} ${message}`}>
-                  <code>{path}</code>: {message}
-                </li>
-              ))}
+              <ErrorItems errors={errors} />
             </ul>
           </div>
         </div>

@@ -46,18 +46,15 @@ const useWidth = () => {
   return { element, width }
 }
 
-/** @param times when each step begins, in milliseconds */
-export const Chart = ({
-  title,
-  times,
-  stepMs,
-  series,
-}: {
+interface Charted {
   readonly title: string
   readonly times: ReadonlyArray<number>
   readonly stepMs: number
   readonly series: ReadonlyArray<Series>
-}) => {
+}
+
+/** @param times when each step begins, in milliseconds */
+export const Chart = ({ title, times, stepMs, series }: Charted) => {
   const id = useId()
   const { element, width } = useWidth()
   // By its time: steps move on while one looks at them.
@@ -224,17 +221,7 @@ const Picture = ({
   )
 }
 
-const AsTable = ({
-  title,
-  times,
-  stepMs,
-  series,
-}: {
-  readonly title: string
-  readonly times: ReadonlyArray<number>
-  readonly stepMs: number
-  readonly series: ReadonlyArray<Series>
-}) => {
+const AsTable = ({ title, times, stepMs, series }: Charted) => {
   const [open, setOpen] = useState(false)
   return (
     <details className="chart-table" onToggle={(event) => setOpen(event.currentTarget.open)}>

@@ -62,3 +62,11 @@ export const Progress = ({
     </BaseProgress.Track>
   </BaseProgress.Root>
 )
+
+/** A number that counts, under what it counts: in a `<dl>`. */
+export const Figure = ({ label, n }: { readonly label: string; readonly n: number }) => (
+  <div>
+    <dt>{label}</dt>
+    <dd className="figure-number">{count(n)}</dd>
+  </div>
+)

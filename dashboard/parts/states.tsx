@@ -34,17 +34,21 @@ export const Failed = ({ problem }: { readonly problem: Problem }) => (
       </p>
       {!saysAll(problem) && (
         <ul>
-          {problem.errors.map(({ path, message }) => (
-            <li key={`${path} ${message}`}>
-              <code>{path}</code>: {message}
-            </li>
-          ))}
+          <ErrorItems errors={problem.errors} />
         </ul>
       )}
       {whoActs(problem) !== undefined && <p className="dim">{whoActs(problem)}</p>}
     </div>
   </div>
 )
+
+/** What is wrong at which path, as items of a list. */
+export const ErrorItems = ({ errors }: { readonly errors: Problem["errors"] }) =>
+  errors.map(({ path, message }) => (
+    <li key={`${path} ${message}`}>
+      <code>{path}</code>: {message}
+    </li>
+  ))
 
 /** There is none: why that may be, and what to do next. */
 export const Empty = ({ title, children }: { readonly title: string; readonly children?: ReactNode }) => (
