@@ -19,13 +19,26 @@ export const Gate = ({
   readonly children: ReactNode
 }) => {
   const queries = useQueryClient()
-  const me = useQuery<Me, Problem>({
+  // That nobody is known is an answer, which stays while it is asked for again: an error would not, nor what is written in the form below.
+  const me = useQuery<Me | null, Problem>({
     queryKey: meKey,
-    queryFn: ({ signal }) => call("GET /api/v1/me", {}, signal),
+    queryFn: ({ signal }) =>
+      call("GET /api/v1/me", {}, signal).catch((cause: Problem) => {
+        if (cause.status === 401) return null
+        throw cause
+      }),
     staleTime: Number.POSITIVE_INFINITY,
   })
-  useEffect(() => onSignedOut(() => void queries.invalidateQueries({ queryKey: meKey })), [queries])
-  if (me.error?.status === 401) return unknown
+  useEffect(
+    () =>
+      onSignedOut(() => {
+        const isKnown = queries.getQueryData(meKey) != null
+        if (isKnown && queries.isFetching({ queryKey: meKey }) === 0)
+          void queries.invalidateQueries({ queryKey: meKey })
+      }),
+    [queries],
+  )
+  if (me.data === null) return unknown
   if (me.data !== undefined) return <MeContext value={me.data}>{children}</MeContext>
   return <main className="alone">{me.error === null ? <Loading /> : <Failed problem={me.error} />}</main>
 }

@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net"
 import type { Page } from "playwright-core"
 import { afterAll, beforeAll, expect } from "vitest"
 import { signIn } from "../support/dashboard.ts"
-import { down, fine, keys, startEstate, type Estate } from "../support/estate.ts"
+import { down, fine, keys, member, startEstate, type Estate } from "../support/estate.ts"
 import { test } from "../support/in-browser.ts"
 import { reason, writeYesterday, type Yesterday } from "../support/yesterday.ts"
 
@@ -161,6 +161,53 @@ test("a key of one workspace reaches no other by any address", async ({ open }) 
     await page.goto(path)
     await page.getByRole("alert").first().waitFor()
   }
+})
+
+test("a member signs in by a link, and out again in every tab", async ({ open }) => {
+  const made = await estate.runtime.meshes("keys", "link", member)
+  const link = made.stdout.trim()
+  const { page, context } = await open(estate.origin, {}, notSignedIn)
+  await page.goto(link)
+  await heading(page, "Sign in by your link")
+  // Whoever looks over their shoulder, or at the browser's history, does not find it.
+  expect(page.url()).not.toContain("msl_")
+  await page.getByRole("button", { name: "Sign in" }).click()
+  await heading(page, "Overview")
+  await page.getByText(member).first().waitFor()
+  await page.goto("/workspaces")
+  await page.getByRole("link", { name: "acme", exact: true }).first().waitFor()
+  expect(await page.getByText("globex").count()).toBe(0)
+  const tab = await context.newPage()
+  await tab.goto("/workspaces/acme/events")
+  await heading(tab, "Events")
+  let asked = 0
+  tab.on("request", (request) => void (asked += request.url().endsWith("/me") ? 1 : 0))
+  await page.getByRole("button", { name: "Sign out" }).click()
+  await heading(page, "Sign in")
+  await heading(tab, "Sign in")
+  expect(asked).toBe(1)
+  await page.goto("/workspaces/acme")
+  await heading(page, "Sign in")
+})
+
+test("whoever is not let in is told so where they are", async ({ open }) => {
+  const link = (await estate.runtime.meshes("keys", "link", member)).stdout.trim()
+  const first = await open(estate.origin, {}, notSignedIn)
+  await first.page.goto(link)
+  await first.page.getByRole("button", { name: "Sign in" }).click()
+  await heading(first.page, "Overview")
+
+  const { page } = await open(estate.origin, {}, notSignedIn)
+  const notKnown = page.getByRole("alert").getByText("A link is good once: ask for another")
+  await page.goto(link)
+  await page.getByRole("button", { name: "Sign in" }).click()
+  await notKnown.waitFor()
+  await heading(page, "Sign in by your link")
+  await page.getByRole("button", { name: "Use a key instead" }).click()
+  await page.getByLabel("Key").fill("msh_nobody_knows_this_0123456789")
+  await page.getByRole("button", { name: "Sign in" }).click()
+  await notKnown.waitFor()
+  expect(await page.getByLabel("Key").inputValue()).toBe("msh_nobody_knows_this_0123456789")
 })
 
 test("a key that only reads is shown nothing that it may not do", async ({ open }) => {
