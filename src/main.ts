@@ -56,7 +56,8 @@ import type { Unusable } from "./model/errors.ts"
 import type { Outcome } from "./model/outcome.ts"
 import { Health } from "./observe/health.ts"
 import { instruct, instructEvent } from "./operate/deliveries.ts"
-import { operationLayer, previewOperation } from "./operate/engine.ts"
+import { countThose } from "./operate/choose.ts"
+import { operationLayer } from "./operate/engine.ts"
 import { checkOperation } from "./operate/request.ts"
 import { askBacktest } from "./replay/backtest-bounded.ts"
 import { replayLayer } from "./replay/engine.ts"
@@ -268,7 +269,7 @@ const operatorLayer = Layer.effect(
       event: (kind, workspace, id, actor, chosen) =>
         Effect.provideContext(instructEvent(kind, id, actor, { workspace, ...chosen }), context),
       check: (value, workspace) => checkOperation(value, workspace, Date.now()),
-      preview: (filter) => previewOperation(filter).pipe(Effect.provideContext(context), Semaphore.withPermit(turns)),
+      preview: (filter) => countThose(filter).pipe(Effect.provideContext(context), Semaphore.withPermit(turns)),
     })
   }),
 )

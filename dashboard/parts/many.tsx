@@ -33,10 +33,6 @@ export const manyOf = (
   return { ...rest, ...(asked === undefined ? {} : { status: asked }) } as ManyFilter
 }
 
-/** How many deliveries an operation was begun for, by its id: the server counts what is done alone. */
-const expected = new Map<string, number>()
-export const expectedOf = (operation: string): number | undefined => expected.get(operation)
-
 interface Many {
   readonly action: Request["action"]
   readonly filters: ReadonlyArray<ManyFilter>
@@ -111,10 +107,7 @@ const Preview = ({
   const doIt = async () => {
     setBusy(true)
     try {
-      for (const [i, filter] of filters.entries()) {
-        const begun = await act.mutateAsync({ params: { workspace }, body: { action, filter } })
-        if ("id" in begun) expected.set(begun.id, counted[i]!.count)
-      }
+      for (const filter of filters) await act.mutateAsync({ params: { workspace }, body: { action, filter } })
       tell.done(`${deliveries(total)} ${total === 1 ? "is" : "are"} being ${words[action].done}.`)
       onBegun()
     } catch (cause) {

@@ -5,7 +5,6 @@ import type { RecordOf } from "../api/contract.ts"
 import { live, useAct, useList } from "../api/use.ts"
 import { useMay } from "../session.tsx"
 import { Button } from "./button.tsx"
-import { expectedOf } from "./many.tsx"
 import { count, Progress } from "./meter.tsx"
 import { Card, useWorkspace } from "./page.tsx"
 import { Status } from "./status.tsx"
@@ -72,12 +71,12 @@ const What = ({ of: { action, filter } }: { readonly of: Operation }) => {
 }
 
 const Far = ({
-  operation: { id, state, action, count: done, skipped, reason, stopped_by },
+  operation: { state, action, count: done, skipped, expected, reason, stopped_by },
 }: {
   readonly operation: Operation
 }) =>
   state === "running" ? (
-    <Progress label={action === "retry" ? "Sent again" : "Canceled"} done={done + skipped} of={expectedOf(id)} />
+    <Progress label={action === "retry" ? "Sent again" : "Canceled"} done={done + skipped} of={expected} />
   ) : (
     <>
       {count(done)} {action === "retry" ? "sent again" : "canceled"}

@@ -11,7 +11,13 @@ import { limits } from "../config/defaults.ts"
 import { Operations } from "../log/operations.ts"
 import { InvalidInput } from "../model/errors.ts"
 import { operationIdPattern } from "../model/ids.ts"
-import { operableStatuses, shownCount, shownOperation, type Operation } from "../model/operation.ts"
+import {
+  operableStatuses,
+  shownCount,
+  shownOperation,
+  type Operation,
+  type OperationProgress,
+} from "../model/operation.ts"
 import { outcomeKinds } from "../model/outcome.ts"
 import { checkOperation } from "../operate/request.ts"
 import { logLayer, settingsOf, shared, withLog, withOwnLog } from "./context.ts"
@@ -99,7 +105,7 @@ export const operateOn = Effect.fnUntraced(function* (action: Action, many: Many
     if (!json) note(`${begun.id} has begun; a running runtime goes on with it, with or without this command`)
     for (let one = begun; ;) {
       if (one.state !== "running") return one
-      if (process.stderr.isTTY === true) progress.say(`${one.progress.deliveries} deliveries so far`)
+      if (process.stderr.isTTY === true) progress.say(farOf(one.progress))
       yield* Effect.sleep(limits.laneCheckMs)
       one = (yield* operations.find(begun.id)) ?? one
     }
@@ -117,6 +123,9 @@ export const operateOn = Effect.fnUntraced(function* (action: Action, many: Many
     return yield* new AnswerIsNo()
   }
 })
+
+const farOf = ({ deliveries, skipped, expected }: OperationProgress): string =>
+  expected === undefined ? `${deliveries} deliveries so far` : `${deliveries + skipped} of ${expected} deliveries`
 
 const wouldBe = { retry: "would be sent again", cancel: "would be cancelled" } as const
 const were = { retry: "sent again", cancel: "cancelled" } as const

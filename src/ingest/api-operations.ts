@@ -75,6 +75,12 @@ const OperationRecord = Schema.Struct({
   }),
   ...counts,
   skipped: Schema.Int.annotate({ description: "Deliveries that had changed before it was their turn." }),
+  expected: Schema.optionalKey(
+    Schema.Int.annotate({
+      description:
+        "Deliveries that the filter left when it was first gone on with; `count` and `skipped` together come to it.",
+    }),
+  ),
 }).annotate({ identifier: "Operation" })
 
 const operationParams = Schema.Struct({ workspace: Schema.String, operation: Schema.String })

@@ -33,6 +33,8 @@ export interface OperationRequest {
 }
 
 export interface OperationProgress {
+  /** Deliveries that the filter left when it was first gone on with. Absent before, and in a preview. */
+  readonly expected?: number
   /** Deliveries that were retried or cancelled, or would be. */
   readonly deliveries: number
   /** Those that had changed before it was their turn: nothing was done. */
@@ -80,5 +82,6 @@ export const shownOperation = ({ id, action, filter, preview, created, by, state
     },
     ...shownCount(progress),
     skipped: progress.skipped,
+    ...(progress.expected === undefined ? {} : { expected: progress.expected }),
   }
 }

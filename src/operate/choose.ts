@@ -5,8 +5,9 @@ import * as Effect from "effect/Effect"
 import { limits } from "../config/defaults.ts"
 import { History } from "../history/history.ts"
 import type { DeliveryView } from "../history/views.ts"
+import { logTime } from "../log/log-time.ts"
 import { LogUnavailable } from "../model/errors.ts"
-import type { OperationFilter } from "../model/operation.ts"
+import { nothingDone, type OperationFilter, type OperationProgress } from "../model/operation.ts"
 import { matchesType } from "../model/type-pattern.ts"
 
 /** Where a delivery stands in the history: the same on every replica. */
@@ -37,5 +38,34 @@ export const forEachPage = <E, R>(
       from = next
     }
   })
+
+/** How many deliveries a filter leaves, by connection; what the log stored before `created` is among them. */
+export const countThose = Effect.fnUntraced(function* (
+  filter: OperationFilter,
+  created: number = logTime(),
+): Effect.fn.Return<OperationProgress, LogUnavailable, History> {
+  let progress = nothingDone
+  const page = { after: undefined, limit: limits.operationPreviewPage }
+  yield* forEachPage(filter, page, created, (views) =>
+    Effect.sync(() => void (progress = counted(progress, views, views.length))),
+  )
+  return progress
+})
+
+/** @param looked at, so many */
+export const counted = (
+  before: OperationProgress,
+  done: ReadonlyArray<DeliveryView>,
+  looked: number,
+): OperationProgress => {
+  const connections: { [connection: string]: number } = { ...before.connections }
+  for (const { connection } of done) connections[connection] = (connections[connection] ?? 0) + 1
+  return {
+    ...before,
+    deliveries: before.deliveries + done.length,
+    skipped: before.skipped + looked - done.length,
+    connections,
+  }
+}
 
 const behind = { operation: "choosing deliveries", reason: "the history is behind the log", stored: "no" as const }

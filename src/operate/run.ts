@@ -11,7 +11,7 @@ import { logTime } from "../log/log-time.ts"
 import { Operations, type Revival } from "../log/operations.ts"
 import type { LogUnavailable } from "../model/errors.ts"
 import type { Operation, OperationProgress } from "../model/operation.ts"
-import { forEachPage, type Cursor } from "./choose.ts"
+import { counted, countThose, forEachPage, type Cursor } from "./choose.ts"
 
 /** Ends when the operation is over. Whatever fails ends it too: it is gone on with by calling it again, here or elsewhere. */
 export const runOperation = Effect.fnUntraced(function* (
@@ -25,6 +25,11 @@ export const runOperation = Effect.fnUntraced(function* (
   let progress: OperationProgress = open.progress
   const { after } = open.position
   let position = open.position
+  const wanted = { ...filter, to: Math.min(filter.to ?? Number.POSITIVE_INFINITY, created + 1) }
+  if (!preview && progress.expected === undefined) {
+    progress = { ...progress, expected: (yield* countThose(wanted, created)).deliveries }
+    yield* open.commit(position, progress, [], [])
+  }
 
   const revive = Effect.fnUntraced(function* (views: ReadonlyArray<DeliveryView>) {
     const made = yield* Effect.forEach(views, (view) => operations.revival(targetOf(view), operation), {
@@ -34,7 +39,7 @@ export const runOperation = Effect.fnUntraced(function* (
   })
 
   yield* forEachPage(
-    { ...filter, to: Math.min(filter.to ?? Number.POSITIVE_INFINITY, created + 1) },
+    wanted,
     { after: after === undefined ? undefined : (JSON.parse(after) as Cursor), limit: pageOf(operation) },
     created,
     Effect.fnUntraced(function* (views: ReadonlyArray<DeliveryView>, next: Cursor | undefined) {
@@ -73,18 +78,3 @@ const targetOf = ({ workspace, connection, id: delivery }: DeliveryView): Target
 })
 
 const pageOf = ({ preview }: Operation): number => (preview ? limits.operationPreviewPage : limits.operationPage)
-
-/** @param looked at, so many */
-export const counted = (
-  before: OperationProgress,
-  done: ReadonlyArray<DeliveryView>,
-  looked: number,
-): OperationProgress => {
-  const connections: { [connection: string]: number } = { ...before.connections }
-  for (const { connection } of done) connections[connection] = (connections[connection] ?? 0) + 1
-  return {
-    deliveries: before.deliveries + done.length,
-    skipped: before.skipped + looked - done.length,
-    connections,
-  }
-}

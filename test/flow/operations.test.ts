@@ -149,7 +149,7 @@ test("what died over one connection is counted, then sent again, each once; noth
     action: "retry",
     filter: { connection: "erp", outcome: "rejected", type: "first.*", from: "1 hour" },
   })
-  expect(await over(id)).toMatchObject({ state: "done", by: "key:acme", count: 40, skipped: 0 })
+  expect(await over(id)).toMatchObject({ state: "done", by: "key:acme", count: 40, skipped: 0, expected: 40 })
   await recorded("first.order", "delivered", 40)
   expect([first("acme-erp").length, first("acme-crm").length, first("globex-erp").length]).toEqual([80, 20, 10])
   expect(new Set(first("acme-erp").map(({ headers }) => headers["webhook-id"])).size).toBe(40)
@@ -176,7 +176,7 @@ test("an operation that is killed half-way is gone on with, and sends each again
   await destination.until(() => at("acme-crm").length > before)
   await runtime.kill("SIGKILL")
   await runtime.start()
-  expect(await over(id)).toMatchObject({ state: "done", count: 300 })
+  expect(await over(id)).toMatchObject({ state: "done", count: 300, expected: 300 })
   const records = await recorded("lead.killed", "delivered", 300)
   const again = revivals(records, "lead.killed")
   expect([again.size, [...again.values()].every((count) => count === 1)]).toEqual([300, true])
@@ -192,6 +192,7 @@ test("an operation that is stopped sends nothing more after the answer", async (
   while (body.count === 0) ({ body } = await call("GET", `operations/${id}`))
   const stopped = (await call("POST", `operations/${id}/stop`)).body
   expect([stopped.state, stopped.stopped_by]).toEqual(["stopped", "key:acme"])
+  expect(stopped).toMatchObject({ expected: 1000 })
   expect(stopped.count).toBeLessThan(1000)
   const left = await call("POST", "operations", { action: "retry", preview: true, filter: { type: "order.stopped" } })
   expect(left.body.count).toBe(1000 - stopped.count)
