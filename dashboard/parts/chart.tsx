@@ -7,6 +7,7 @@ import { line } from "d3-shape"
 import { useEffect, useId, useRef, useState, type KeyboardEvent } from "react"
 import { count } from "./meter.tsx"
 import { Table } from "./table.tsx"
+import { inUtc } from "./time.tsx"
 import "./chart.css"
 
 export interface Series {
@@ -62,7 +63,8 @@ export const Chart = ({ title, times, stepMs, series }: Charted) => {
   const found = pointed === undefined ? -1 : times.indexOf(pointed)
   const index = found < 0 ? undefined : found
   const last = times.length - 1
-  const period = (i: number) => `${dayAndClock.format(times[i])} to ${clock.format(times[i]! + stepMs)}`
+  const period = (i: number) =>
+    `${dayAndClock.format(times[i])} to ${clock.format(times[i]! + stepMs)} (${new Date(times[i]!).toISOString().slice(11, 16)} UTC)`
 
   const onKeyDown = (event: KeyboardEvent) => {
     const from = index ?? last + 1
@@ -232,8 +234,11 @@ const AsTable = ({ title, times, stepMs, series }: Charted) => {
           <Table
             label={title}
             columns={[
-              { label: "From", show: (i) => dayAndClock.format(times[i]) },
-              { label: "To", show: (i) => clock.format(times[i]! + stepMs) },
+              { label: "From", show: (i) => <span title={inUtc(times[i]!)}>{dayAndClock.format(times[i])}</span> },
+              {
+                label: "To",
+                show: (i) => <span title={inUtc(times[i]! + stepMs)}>{clock.format(times[i]! + stepMs)}</span>,
+              },
               ...series.map(({ label, values }) => ({
                 label,
                 number: true,

@@ -25,6 +25,10 @@ export const ago = (ms: number, now = Date.now()): string => {
 export const lasted = (ms: number): string =>
   ms < 1_000 ? `${Math.round(ms)} ms` : ms < 60_000 ? `${(ms / 1_000).toFixed(1)} s` : `${Math.round(ms / 60_000)} min`
 
+/** "2026-11-26 14:05:00.000 UTC" */
+export const inUtc = (at: string | number): string =>
+  `${new Date(at).toISOString().replace("T", " ").replace("Z", "")} UTC`
+
 /**
  * A moment: the time alone if it is today.
  *
@@ -35,11 +39,7 @@ export const Time = ({ at, how = "exact" }: { readonly at: string | number; read
   const shown =
     how === "ago" ? ago(date.getTime()) : (date.toDateString() === new Date().toDateString() ? today : day).format(date)
   return (
-    <time
-      dateTime={date.toISOString()}
-      title={`${date.toISOString().replace("T", " ").replace("Z", "")} UTC`}
-      className="nowrap"
-    >
+    <time dateTime={date.toISOString()} title={inUtc(at)} className="nowrap">
       {shown}
     </time>
   )
@@ -61,7 +61,7 @@ export const Until = ({ at }: { readonly at: string }) => {
   ]
   const first = parts.findIndex(([n]) => n > 0)
   return (
-    <time dateTime={at} title={`${at.replace("T", " ").replace("Z", "")} UTC`} className="nowrap number">
+    <time dateTime={at} title={inUtc(at)} className="nowrap number">
       {left <= 0
         ? "now"
         : `in ${parts
