@@ -33,24 +33,33 @@ const instructions = (name: string): ReadonlyArray<string> =>
     .filter((line) => line.startsWith(`${name} `))
     .map((line) => line.slice(name.length + 1))
 
-test("the image's commands, run in a clean folder, make a runtime that loads a config", async () => {
-  const [build, app, out] = ["build", "app", "tmp"].map((name) => join(folder, name)) as [string, string, string]
-  for (const path of [build, app, out]) await mkdir(path)
-  const { stdout } = await run("git", ["ls-files", "-z"], { cwd: repository })
-  for (const file of stdout.split("\0").filter((name) => name !== ""))
-    await cp(join(repository, file), join(build, file))
-  const commands = instructions("RUN").map((command) => command.replaceAll("/tmp", out))
-  expect(commands).toHaveLength(4)
-  const env = { ...process.env, npm_config_prefer_offline: "true" }
-  await run("sh", ["-euc", commands[0]!], { cwd: build, env })
-  await run("sh", ["-euc", commands[1]!], { cwd: build, env })
-  await run("sh", ["-euc", commands[2]!], { cwd: app, env })
-  await cp(join(repository, "meshes.config.ts"), join(app, "meshes.config.ts"))
-  const { stdout: valid } = await run(process.execPath, [join(app, "node_modules/.bin/meshes"), "validate", "--json"], {
-    cwd: app,
-  })
-  expect(JSON.parse(valid)).toMatchObject({ valid: true })
-})
+// It installs twice and builds.
+test(
+  "the image's commands, run in a clean folder, make a runtime that loads a config",
+  { timeout: 300_000 },
+  async () => {
+    const [build, app, out] = ["build", "app", "tmp"].map((name) => join(folder, name)) as [string, string, string]
+    for (const path of [build, app, out]) await mkdir(path)
+    const { stdout } = await run("git", ["ls-files", "-z"], { cwd: repository })
+    for (const file of stdout.split("\0").filter((name) => name !== ""))
+      await cp(join(repository, file), join(build, file))
+    const commands = instructions("RUN").map((command) => command.replaceAll("/tmp", out))
+    expect(commands).toHaveLength(4)
+    const env = { ...process.env, npm_config_prefer_offline: "true" }
+    await run("sh", ["-euc", commands[0]!], { cwd: build, env })
+    await run("sh", ["-euc", commands[1]!], { cwd: build, env })
+    await run("sh", ["-euc", commands[2]!], { cwd: app, env })
+    await cp(join(repository, "meshes.config.ts"), join(app, "meshes.config.ts"))
+    const { stdout: valid } = await run(
+      process.execPath,
+      [join(app, "node_modules/.bin/meshes"), "validate", "--json"],
+      {
+        cwd: app,
+      },
+    )
+    expect(JSON.parse(valid)).toMatchObject({ valid: true })
+  },
+)
 
 test("the last stage runs without root, and its folder for data is its own", () => {
   const last = dockerfile.slice(dockerfile.lastIndexOf("\nFROM "))
