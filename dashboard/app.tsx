@@ -3,7 +3,9 @@
  */
 import { CSPProvider } from "@base-ui/react/csp-provider"
 import { lazy, Suspense, type ComponentType, type ReactNode } from "react"
-import { Redirect, Route, Switch } from "wouter"
+import { Redirect, Route, Switch, useLocation } from "wouter"
+import { Address } from "./layout/address.tsx"
+import { Boundary } from "./layout/boundary.tsx"
 import { Frame } from "./layout/frame.tsx"
 import { Gate } from "./layout/gate.tsx"
 import { workspacePath } from "./parts/page.tsx"
@@ -37,13 +39,13 @@ const pages: ReadonlyArray<readonly [path: string, page: ComponentType]> = [
 /** @param unknown what whoever is not known sees; default: where to sign in */
 export const App = ({ unknown }: { readonly unknown?: ReactNode }) => (
   <CSPProvider disableStyleElements>
-    <Gate {...(unknown === undefined ? {} : { unknown })}>
-      <Frame>
-        <Suspense fallback={<Loading />}>
+    <Address>
+      <Gate {...(unknown === undefined ? {} : { unknown })}>
+        <Frame>
           <Pages />
-        </Suspense>
-      </Frame>
-    </Gate>
+        </Frame>
+      </Gate>
+    </Address>
   </CSPProvider>
 )
 
@@ -51,18 +53,24 @@ export const App = ({ unknown }: { readonly unknown?: ReactNode }) => (
 const Pages = () => {
   const { kind, workspaces = [] } = useMe()
   const framed = kind === "embed"
+  const [path] = useLocation()
   const shown = framed ? pages.filter(([path]) => path.startsWith("/workspaces/:workspace")) : pages
   return (
-    <Switch>
-      {shown.map(([path, Page]) => (
-        <Route key={path} path={path} component={Page} />
-      ))}
-      <Route path={framed ? "/" : "/sign-in"}>
-        <Redirect to={framed ? workspacePath(workspaces[0]!) : "/"} replace />
-      </Route>
-      <Route>
-        <NotThere />
-      </Route>
-    </Switch>
+    // Another page may be well.
+    <Boundary key={path}>
+      <Suspense fallback={<Loading />}>
+        <Switch>
+          {shown.map(([path, Page]) => (
+            <Route key={path} path={path} component={Page} />
+          ))}
+          <Route path={framed ? "/" : "/sign-in"}>
+            <Redirect to={framed ? workspacePath(workspaces[0]!) : "/"} replace />
+          </Route>
+          <Route>
+            <NotThere />
+          </Route>
+        </Switch>
+      </Suspense>
+    </Boundary>
   )
 }

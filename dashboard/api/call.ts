@@ -26,8 +26,14 @@ export class Problem extends Error {
 }
 
 /** No answer came: the server or the way to it is down. 0 as its status. */
-const unreachable = () =>
-  new Problem(0, { title: "No answer", message: "The server does not answer. This page tries again." })
+const unreachable = () => new Problem(0, { title: "No answer", message: "The server does not answer." })
+
+/** What was answered is not of the API: something between has answered for it, such as where one signs in to a proxy. */
+const notOurs = (status: number) =>
+  new Problem(status, {
+    title: "Not understood",
+    message: "Something else than Meshes has answered. Load the page again.",
+  })
 
 let bearer: string | undefined
 const signedOut = new Set<() => void>()
@@ -105,5 +111,11 @@ export const call = async <Name extends CallName>(
   signal?: AbortSignal,
 ): Promise<CallOutput<Name>> => {
   const response = await send(name, input, { signal })
-  return response.status === 204 ? (undefined as CallOutput<Name>) : ((await response.json()) as CallOutput<Name>)
+  if (response.status === 204) return undefined as CallOutput<Name>
+  try {
+    return (await response.json()) as CallOutput<Name>
+  } catch (cause) {
+    if (signal?.aborted === true) throw cause
+    throw cause instanceof SyntaxError ? notOurs(response.status) : unreachable()
+  }
 }

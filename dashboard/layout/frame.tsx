@@ -8,6 +8,7 @@ import { Button } from "../parts/button.tsx"
 import { useTell } from "../parts/toast.tsx"
 import { useAct } from "../api/use.ts"
 import { useAskAgain, useMay, useMe } from "../session.tsx"
+import { decoded } from "./address.tsx"
 import { ThemeChoice } from "./theme.tsx"
 import icon from "../icon.svg"
 
@@ -100,8 +101,8 @@ const Side = () => {
         </nav>
       )}
       {workspace !== undefined && (
-        <nav className="nav" aria-label={`Workspace ${decodeURIComponent(workspace)}`}>
-          <p className="nav-title">{decodeURIComponent(workspace)}</p>
+        <nav className="nav" aria-label={`Workspace ${decoded(workspace)}`}>
+          <p className="nav-title">{decoded(workspace)}</p>
           {ofWorkspace
             .filter(([step]) => me.resource === undefined || !notOfResource.has(step))
             .map(([step, label]) => (

@@ -4,8 +4,9 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query"
 import { useEffect, type ReactNode } from "react"
 import { call, onSignedOut, type Problem } from "../api/call.ts"
+import { untilThere } from "../api/use.ts"
 import { SignIn } from "../pages/sign-in.tsx"
-import { Failed, Loading } from "../parts/states.tsx"
+import { Answered } from "../parts/states.tsx"
 import { MeContext, type Me } from "../session.tsx"
 
 const meKey = ["me"] as const
@@ -28,6 +29,7 @@ export const Gate = ({
         throw cause
       }),
     staleTime: Number.POSITIVE_INFINITY,
+    refetchInterval: ({ state }) => untilThere(state.data),
   })
   useEffect(
     () =>
@@ -40,5 +42,9 @@ export const Gate = ({
   )
   if (me.data === null) return unknown
   if (me.data !== undefined) return <MeContext value={me.data}>{children}</MeContext>
-  return <main className="alone">{me.error === null ? <Loading /> : <Failed problem={me.error} />}</main>
+  return (
+    <main className="alone">
+      <Answered answer={me}>{() => null}</Answered>
+    </main>
+  )
 }

@@ -8,7 +8,7 @@ import { calm, live, useCall, useList } from "../api/use.ts"
 import { ButtonLink, Button } from "../parts/button.tsx"
 import { count } from "../parts/meter.tsx"
 import { Card, workspacePath } from "../parts/page.tsx"
-import { Empty, Failed, Loading } from "../parts/states.tsx"
+import { Empty, Failed, Loading, problemOf } from "../parts/states.tsx"
 import { Status } from "../parts/status.tsx"
 import { useBound, useMay } from "../session.tsx"
 import { useSteps } from "../parts/activity.tsx"
@@ -46,12 +46,13 @@ export const Rules = ({ workspace, connection }: { readonly workspace: string; r
   }
   const counts = useCall("GET /api/v1/workspaces/:workspace/activity", activity, { every: live, enabled: counted })
   const states = new Map(connections.data?.records.map(({ id, state }) => [id, state]))
-  const { records, error } = list
+  const { records } = list
+  const problem = problemOf(list)
   return (
     <Card title={connection === undefined ? "Rules" : "Rules that use it"} flush>
-      {error !== null && <Failed problem={error} />}
+      {problem !== null && <Failed problem={problem} asksAgain />}
       {records === undefined ? (
-        error === null && <Loading />
+        problem === null && <Loading />
       ) : records.length === 0 ? (
         <NoRule workspace={workspace} />
       ) : (

@@ -173,13 +173,15 @@ const startOfDay = (daysAgo: number): string => {
 export const PeriodFilter = ({ filters }: { readonly filters: Filters }) => {
   const id = useId()
   const { from = "", to = "" } = filters.values
+  // Chosen, it stays: also while its moments are being written, or are one of the usual ones.
+  const [exactly, setExactly] = useState(false)
   const usual: ReadonlyArray<readonly [label: string, from: string, to: string]> = [
     ["Any time", "", ""],
     ["Today", startOfDay(0), ""],
     ["Yesterday", startOfDay(1), startOfDay(0)],
     ["Last 7 days", startOfDay(7), ""],
   ]
-  const chosen = usual.find(([, a, b]) => a === from && b === to)?.[0] ?? "Exactly"
+  const chosen = (exactly ? undefined : usual.find(([, a, b]) => a === from && b === to)?.[0]) ?? "Exactly"
   return (
     <>
       <div className="field">
@@ -189,11 +191,11 @@ export const PeriodFilter = ({ filters }: { readonly filters: Filters }) => {
           className="select"
           value={chosen}
           onChange={(event) => {
-            const [, a, b] = usual.find(([label]) => label === event.target.value) ?? ["", from || startOfDay(0), to]
-            filters.set(
-              "from",
-              event.target.value === "Exactly" && from === "" ? new Date(Date.now() - 3_600_000).toISOString() : a,
-            )
+            const one = usual.find(([label]) => label === event.target.value)
+            setExactly(one === undefined)
+            const hourAgo = new Date(Date.now() - 3_600_000).toISOString()
+            const [, a, b] = one ?? ["", from || hourAgo, to]
+            filters.set("from", a)
             filters.set("to", b)
           }}
         >

@@ -100,7 +100,18 @@ const Preview = ({
     })),
   })
   const problem = previews.find(({ error }) => error !== null)?.error as Problem | undefined
-  if (problem !== undefined) return <Failed problem={problem} />
+  if (problem !== undefined)
+    return (
+      <>
+        <Failed problem={problem} />
+        <div className="dialog-acts">
+          <Button onClick={onClose}>Do nothing</Button>
+          <Button kind="primary" onClick={() => previews.forEach(({ refetch }) => void refetch())}>
+            Count again
+          </Button>
+        </div>
+      </>
+    )
   if (previews.some(({ data }) => data === undefined)) return <Loading label="Counting" />
   const counted = previews.map(({ data }) => data!)
   const total = counted.reduce((sum, one) => sum + one.count, 0)

@@ -13,19 +13,22 @@ export const Loading = ({ label = "Loading" }: { readonly label?: string }) => (
   </div>
 )
 
-const whoActs = ({ status, retryAfter }: Problem): string | undefined =>
-  status === 0 || status === 503
-    ? `This page asks again${retryAfter === undefined ? " by itself" : ` in ${retryAfter} s`}.`
-    : status >= 500
-      ? "That is a bug of the server's: its log says more."
-      : undefined
+const whoActs = ({ status, retryAfter }: Problem, asksAgain: boolean): string | undefined => {
+  if (asksAgain && (status === 0 || status === 429 || status === 503)) return "This page asks again by itself."
+  if (retryAfter !== undefined) return `Try again in ${retryAfter} s.`
+  return status >= 500 && status !== 503 ? "That is a bug of the server's: its log says more." : undefined
+}
 
 /** One error's words are the message's. */
 const saysAll = ({ errors, message }: Problem): boolean =>
   errors.length === 0 || (errors.length === 1 && message.includes(errors[0]!.message))
 
-/** Why something could not be shown or done. */
-export const Failed = ({ problem }: { readonly problem: Problem }) => (
+/**
+ * Why something could not be shown or done.
+ *
+ * @param asksAgain whether it is asked for again without anybody's doing
+ */
+export const Failed = ({ problem, asksAgain = false }: { readonly problem: Problem; readonly asksAgain?: boolean }) => (
   <div className="notice" data-tone="bad" role="alert">
     <div className="stack">
       <p>
@@ -37,7 +40,7 @@ export const Failed = ({ problem }: { readonly problem: Problem }) => (
           <ErrorItems errors={problem.errors} />
         </ul>
       )}
-      {whoActs(problem) !== undefined && <p className="dim">{whoActs(problem)}</p>}
+      {whoActs(problem, asksAgain) !== undefined && <p className="dim">{whoActs(problem, asksAgain)}</p>}
     </div>
   </div>
 )
@@ -74,7 +77,12 @@ export const NotThere = () => (
 interface Answer<A> {
   readonly data: A | undefined
   readonly error: Problem | null
+  readonly failureReason?: Problem | null
 }
+
+/** Why there is no answer. Where there was none before, at the first failure: it is asked some times more before it is given up. */
+export const problemOf = ({ data, error, failureReason = null }: Answer<unknown>): Problem | null =>
+  error ?? (data === undefined ? failureReason : null)
 
 /** What was answered, or what stands in its place; what was answered before stays while asking again fails. */
 export function Answered<A>({
@@ -84,11 +92,11 @@ export function Answered<A>({
   readonly answer: Answer<A>
   readonly children: (data: A) => ReactNode
 }) {
-  if (answer.data === undefined) return answer.error === null ? <Loading /> : <Failed problem={answer.error} />
+  const problem = problemOf(answer)
   return (
     <>
-      {answer.error !== null && <Failed problem={answer.error} />}
-      {children(answer.data)}
+      {problem !== null && <Failed problem={problem} asksAgain />}
+      {answer.data !== undefined ? children(answer.data) : problem === null && <Loading />}
     </>
   )
 }

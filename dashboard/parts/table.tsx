@@ -4,7 +4,7 @@
 import type { ReactNode } from "react"
 import type { Problem } from "../api/call.ts"
 import { Button } from "./button.tsx"
-import { Failed, Loading } from "./states.tsx"
+import { Failed, Loading, problemOf } from "./states.tsx"
 
 export interface Column<R> {
   readonly label: string
@@ -59,6 +59,7 @@ export function Table<R>({
 interface Listed<R> {
   readonly records: ReadonlyArray<R> | undefined
   readonly error: Problem | null
+  readonly failureReason: Problem | null
   readonly hasNextPage: boolean
   readonly isFetchingNextPage: boolean
   readonly fetchNextPage: () => unknown
@@ -76,11 +77,12 @@ export function ListTable<R>({
   readonly columns: ReadonlyArray<Column<R>>
   readonly keyOf: (record: R) => string
 }) {
-  const { records, error, hasNextPage, isFetchingNextPage, fetchNextPage } = list
-  if (records === undefined) return error === null ? <Loading /> : <Failed problem={error} />
+  const { records, hasNextPage, isFetchingNextPage, fetchNextPage } = list
+  const problem = problemOf({ ...list, data: records })
+  if (records === undefined) return problem === null ? <Loading /> : <Failed problem={problem} asksAgain />
   return (
     <>
-      {error !== null && <Failed problem={error} />}
+      {problem !== null && <Failed problem={problem} asksAgain />}
       {records.length === 0 ? empty : <Table {...table} records={records} />}
       {hasNextPage && (
         <div className="card-body">

@@ -32,21 +32,22 @@ const List = () =>
 /** How long what failed is shown, in milliseconds. */
 const failedMs = 12_000
 
+/** Of what was not answered nobody knows what became. */
+const failure = (cause: unknown): { readonly title: string; readonly description: string } => {
+  if (!(cause instanceof Problem)) return { title: "That was not done", description: String(cause) }
+  const { status, message, errors, retryAfter } = cause
+  if (status === 0)
+    return { title: message, description: "Whether that was done is not known. Look before you try again." }
+  const whys = [message, ...errors.map((one) => `${one.path}: ${one.message}`)]
+  const when = retryAfter === undefined ? [] : [`Try again in ${retryAfter} s.`]
+  return { title: "That was not done", description: [...whys, ...when].join(" · ") }
+}
+
 /** Tells what was done, or why it was not. */
 export const useTell = (): { readonly done: (text: string) => void; readonly failed: (cause: unknown) => void } => {
   const { add } = Toast.useToastManager()
   return {
     done: (text) => void add({ title: text, type: "good" }),
-    failed: (cause) =>
-      void add({
-        title: "That was not done",
-        description:
-          cause instanceof Problem
-            ? [cause.message, ...cause.errors.map(({ path, message }) => `${path}: ${message}`)].join(" · ")
-            : String(cause),
-        type: "bad",
-        priority: "high",
-        timeout: failedMs,
-      }),
+    failed: (cause) => void add({ ...failure(cause), type: "bad", priority: "high", timeout: failedMs }),
   }
 }

@@ -3,10 +3,10 @@
  */
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
-import type { Page } from "playwright-core"
+import type { Page, Route } from "playwright-core"
 import { afterAll, beforeAll, expect } from "vitest"
 import { signIn } from "../support/dashboard.ts"
-import { down, fine, keys, member, startEstate, type Estate } from "../support/estate.ts"
+import { down, fine, keys, member, refused, startEstate, type Estate } from "../support/estate.ts"
 import { test } from "../support/in-browser.ts"
 import { reason, writeYesterday, type Yesterday } from "../support/yesterday.ts"
 
@@ -208,6 +208,92 @@ test("whoever is not let in is told so where they are", async ({ open }) => {
   await page.getByRole("button", { name: "Sign in" }).click()
   await notKnown.waitFor()
   expect(await page.getByLabel("Key").inputValue()).toBe("msh_nobody_knows_this_0123456789")
+})
+
+test("an address is read as it was written, whatever is in it", async ({ open }) => {
+  await estate.publish([{ type: "order.placed", workspace: "acme", id: "order:7", payload: { said: "A 41" } }])
+  await estate.until("workspaces/acme/events?id=order:7", ({ records }) => records.length === 1)
+  const { page, context } = await open(estate.origin, {}, [/status of 404/])
+  await signIn(context, keys.acme)
+  await page.goto("/workspaces/acme/events?id=order:7")
+  await page.getByRole("link", { name: "order.placed" }).click()
+  await heading(page, "order.placed")
+  await page.goto("/workspaces/%E0%A4%A/events")
+  await heading(page, "Events")
+
+  await page.goto("/workspaces/acme/events")
+  const text = page.getByLabel("Text in the payload")
+  await text.fill("%41 + 100% & ü#/?")
+  await text.press("Enter")
+  await page.getByText("No event is so").waitFor()
+  await page.reload()
+  await heading(page, "Events")
+  expect(await text.inputValue()).toBe("%41 + 100% & ü#/?")
+
+  // One of the usual times is where an exact one begins, and it can be emptied to be written anew.
+  const time = page.getByLabel("Time", { exact: true })
+  await time.selectOption("Yesterday")
+  await time.selectOption("Exactly")
+  await page.getByLabel("From").fill("")
+  expect(await page.getByLabel("Until").inputValue()).toMatch(/T00:00$/)
+})
+
+test("what is not answered is told where it was asked for, and is there once it is answered", async ({ open }) => {
+  const { page, context } = await open(estate.origin, {}, [/Failed to load resource/, /dynamically imported module/])
+  await signIn(context, keys.acme)
+  estate.answers("mail", refused)
+  await estate.publish([
+    { type: "lead.created", workspace: "acme", payload: { email: "ada@acme.example", plan: "pro" } },
+  ])
+  const { records: dead } = await estate.until(
+    "workspaces/acme/dead-letters?connection=mail",
+    (all) => all.records.length > 0,
+  )
+  const away = async (path: string, answer: Parameters<Route["fulfill"]>[0] | undefined) => {
+    await page.route(path, (route) => (answer === undefined ? route.abort() : route.fulfill(answer)))
+    return () => page.unroute(path)
+  }
+  const meIsBack = await away("**/api/v1/me", { status: 503, body: "" })
+  await page.goto("/")
+  const asksAgain = page.getByRole("alert").getByText("This page asks again by itself.")
+  await asksAgain.waitFor()
+  await meIsBack()
+  await heading(page, "Overview")
+
+  // Such as where one signs in to a proxy.
+  const listIsBack = await away("**/api/v1/workspaces/acme/events?*", {
+    contentType: "text/html",
+    body: "<h1>Hello</h1>",
+  })
+  await page.goto("/workspaces/acme/events?status=completed")
+  await page.getByText("Something else than Meshes has answered").waitFor()
+  await listIsBack()
+  await page.getByRole("table", { name: "Events" }).waitFor()
+
+  const scriptIsBack = await away("**/assets/dead-letters-*.js", undefined)
+  await page.getByRole("navigation").getByRole("link", { name: "Dead letters" }).click()
+  await heading(page, "This page could not be shown")
+  await go(page, "Deliveries")
+  await page.goBack()
+  await scriptIsBack()
+  await page.getByRole("button", { name: "Load it again" }).click()
+  await heading(page, "Dead letters")
+
+  const operations = "**/api/v1/workspaces/acme/operations"
+  const countIsBack = await away(operations, { status: 403, body: "" })
+  await page.getByRole("button", { name: "Retry these…" }).click()
+  const dialog = page.getByRole("dialog")
+  await dialog.getByRole("alert").waitFor()
+  await countIsBack()
+  await dialog.getByRole("button", { name: "Count again" }).click()
+  await dialog.getByText("would be sent again").waitFor()
+  await dialog.getByRole("button", { name: "Do nothing" }).click()
+
+  await page.goto(`/workspaces/acme/deliveries/${dead[0].id}`)
+  await away("**/retry", undefined)
+  await page.getByRole("button", { name: "Retry" }).click()
+  await page.getByRole("alert").getByText("Whether that was done is not known. Look before you try again.").waitFor()
+  expect(await page.getByText("asks again").count()).toBe(0)
 })
 
 test("a key that only reads is shown nothing that it may not do", async ({ open }) => {
