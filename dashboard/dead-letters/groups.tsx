@@ -28,18 +28,25 @@ const everyBy = (answer: Answer | undefined): number => {
   return letters > manyLetters ? calm : live
 }
 
+/** They are not counted by these. */
+const notCounted = ["rule", "event", "replay"]
+
+/** Whether they can be counted so that the filters leave what is counted, and nothing else is chosen by it. */
+export const areCounted = (values: Filters["values"]): boolean => notCounted.every((name) => values[name] === undefined)
+
 export const Groups = ({ filters: { values, set } }: { readonly filters: Filters }) => {
   const workspace = useWorkspace()
   const mayOperate = useMay("operate")
-  const period = named(values, ["from", "to"])
-  const query = { ...period, ...named(values, ["connection"]) }
+  const within = named(values, ["from", "to", "resource", "resource_id"])
+  const query = { ...within, ...named(values, ["connection"]) }
   const groups = useCall(
     "GET /api/v1/workspaces/:workspace/dead-letters/groups",
     { params: { workspace }, query },
     { everyBy },
   )
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set())
-  const reasons = reasonsOf(groups.data?.records ?? [])
+  const all = reasonsOf(groups.data?.records ?? [])
+  const reasons = all.filter(({ outcome }) => values["outcome"] === undefined || outcome === values["outcome"])
   const picked = reasons.filter(({ key }) => chosen.has(key))
   const columns = columnsOf(workspace, (reason) => {
     set("connection", reason.connection)
@@ -59,7 +66,7 @@ export const Groups = ({ filters: { values, set } }: { readonly filters: Filters
         kind="primary"
         action="retry"
         disabled={picked.length === 0}
-        filters={filtersOf(picked, reasons).map((filter) => ({ ...filter, ...period }))}
+        filters={filtersOf(picked, all).map((filter) => ({ ...filter, ...within }))}
         onBegun={() => setChosen(new Set())}
       />
     </>
@@ -70,7 +77,7 @@ export const Groups = ({ filters: { values, set } }: { readonly filters: Filters
       <Answered answer={groups}>
         {({ complete }) =>
           reasons.length === 0 ? (
-            <NoLetters narrowed={Object.keys(query).length > 0} />
+            <NoLetters narrowed={Object.keys(values).length > 0} />
           ) : (
             <>
               <Table

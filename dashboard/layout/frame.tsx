@@ -2,7 +2,7 @@
  * What is around every page: where one can go, who one is, light or dark. In a frame of another site, the workspace's own pages alone.
  */
 import { Dialog } from "@base-ui/react/dialog"
-import { useEffect, useRef, type ReactNode } from "react"
+import { useEffect, useRef, useState, type MouseEvent, type ReactNode } from "react"
 import { Link, useLocation } from "wouter"
 import { Button } from "../parts/button.tsx"
 import { useTell } from "../parts/toast.tsx"
@@ -51,12 +51,15 @@ const Brand = () => (
 
 const Drawer = () => {
   const [path] = useLocation()
+  const [openAt, setOpenAt] = useState<string>()
+  // A link to the page that one is on closes it too.
+  const close = ({ target }: MouseEvent) => (target as Element).closest("a") !== null && setOpenAt(undefined)
   return (
-    <Dialog.Root key={path}>
+    <Dialog.Root open={openAt === path} onOpenChange={(is) => setOpenAt(is ? path : undefined)}>
       <Dialog.Trigger render={<Button />}>Menu</Dialog.Trigger>
       <Dialog.Portal>
         <Dialog.Backdrop className="drawer-backdrop" />
-        <Dialog.Popup className="drawer" aria-label="Menu">
+        <Dialog.Popup className="drawer" aria-label="Menu" onClick={close}>
           <Side />
           <Dialog.Close render={<Button />}>Close</Dialog.Close>
         </Dialog.Popup>

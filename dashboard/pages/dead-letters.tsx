@@ -3,7 +3,7 @@
  */
 import { outcomeKinds } from "../../src/model/outcome.ts"
 import { useList } from "../api/use.ts"
-import { Groups, NoLetters } from "../dead-letters/groups.tsx"
+import { areCounted, Groups, NoLetters } from "../dead-letters/groups.tsx"
 import { Button } from "../parts/button.tsx"
 import { deliveryColumn, useNames } from "../parts/deliveries.tsx"
 import { ChoiceFilter, FilterBar, PeriodFilter, TextFilter, useFilters, type Filters } from "../parts/filters.tsx"
@@ -31,7 +31,7 @@ export const DeadLettersPage = () => {
     >
       <Filter filters={filters} />
       <Operations are="running" />
-      {!bound && <Groups filters={filters} />}
+      {!bound && areCounted(filters.values) && <Groups filters={filters} />}
       <Letters filters={filters} />
       <Operations are="over" />
     </Page>

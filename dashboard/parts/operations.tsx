@@ -23,12 +23,15 @@ const columns: ReadonlyArray<Column<Operation>> = [
   { label: "Stop", show: (operation) => <Stop operation={operation} /> },
 ]
 
+/** As many of a workspace may be not over: they are its latest. */
+const notOverMax = "20"
+
 /** Those that go on, or those that are over; nothing where there are none. */
 export const Operations = ({ are }: { readonly are: "running" | "over" }) => {
   const workspace = useWorkspace()
   const list = useList(
     "GET /api/v1/workspaces/:workspace/operations",
-    { params: { workspace }, query: { limit: "10" } },
+    { params: { workspace }, query: { limit: notOverMax } },
     { every: live },
   )
   const records = list.records?.filter(({ state }) => (state === "running") === (are === "running"))
@@ -36,7 +39,13 @@ export const Operations = ({ are }: { readonly are: "running" | "over" }) => {
   const title = are === "running" ? "Under way" : "Done in bulk before"
   return (
     <Card title={title} flush>
-      <ListTable label={title} list={{ ...list, records }} keyOf={({ id }) => id} columns={columns} empty={null} />
+      <ListTable
+        label={title}
+        list={{ ...list, records, hasNextPage: list.hasNextPage && are === "over" }}
+        keyOf={({ id }) => id}
+        columns={columns}
+        empty={null}
+      />
     </Card>
   )
 }

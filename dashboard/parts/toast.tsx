@@ -38,6 +38,8 @@ const failure = (cause: unknown): { readonly title: string; readonly description
   const { status, message, errors, retryAfter } = cause
   if (status === 0)
     return { title: message, description: "Whether that was done is not known. Look before you try again." }
+  if (status === 401)
+    return { title: "That was not done", description: "You are not signed in any more. Sign in, and do it again." }
   const whys = [message, ...errors.map((one) => `${one.path}: ${one.message}`)]
   const when = retryAfter === undefined ? [] : [`Try again in ${retryAfter} s.`]
   return { title: "That was not done", description: [...whys, ...when].join(" · ") }

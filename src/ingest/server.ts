@@ -92,7 +92,10 @@ export const ingestLayer = (options: {
     Effect.gen(function* () {
       let url = ""
       const address = { url: () => options.publicUrl ?? url, returnTo: options.returnTo ?? [] }
-      const app = yield* HttpRouter.toHttpEffect(Layer.provide(routes, Layer.succeed(PublicAddress, address)))
+      const app = yield* HttpRouter.toHttpEffect(Layer.provide(routes, Layer.succeed(PublicAddress, address))).pipe(
+        // Its own limit of a step is below what an id may have, and its answer to more is 405: what is asked for says what it takes.
+        Effect.provideService(HttpRouter.RouterConfig, { maxParamLength: Number.MAX_SAFE_INTEGER }),
+      )
       const { http, port, server } = yield* listen(options)
       url = `http://${reachable(options.host)}:${port}`
       const keys = yield* Keys
