@@ -38,9 +38,12 @@ interface Options {
   readonly once?: boolean
 }
 
-const againOf = ({ every, once = false }: Options) => ({
-  refetchInterval: ({ state }: { readonly state: { readonly error: unknown } }) =>
-    every === undefined ? (false as const) : isRefused(state.error) ? Math.max(every, calm) : every,
+/** What failed, and is not refused, is asked for until it is answered: also what was to be asked for once. */
+const untilAnswered = (error: unknown): number => (error === null || isRefused(error) ? 0 : live)
+
+const againOf = ({ every = 0, once = false }: Options) => ({
+  refetchInterval: ({ state: { error } }: { readonly state: { readonly error: unknown } }) =>
+    every === 0 ? untilAnswered(error) : isRefused(error) ? Math.max(every, calm) : every,
   ...(once ? { staleTime: Number.POSITIVE_INFINITY, refetchOnWindowFocus: false, refetchOnReconnect: false } : {}),
 })
 
@@ -66,7 +69,9 @@ export const useCall = <Name extends CallName>(
     queryKey: [name, input],
     queryFn: ({ signal }) => call(name, input, signal),
     ...againOf(options),
-    ...(everyBy === undefined ? {} : { refetchInterval: ({ state }) => everyBy(state.data) }),
+    ...(everyBy === undefined
+      ? {}
+      : { refetchInterval: ({ state }) => everyBy(state.data) || untilAnswered(state.error) }),
     enabled: options.enabled ?? true,
     placeholderData: beforeOf(input),
   })

@@ -1,7 +1,7 @@
 /**
  * Buttons, and links that look like them.
  */
-import type { ButtonHTMLAttributes, ReactNode } from "react"
+import type { ComponentProps, ReactNode } from "react"
 import { Link } from "wouter"
 
 export type ButtonKind = "plain" | "primary" | "danger" | "quiet"
@@ -11,8 +11,24 @@ interface Look {
   readonly size?: "small" | "icon"
 }
 
-export const Button = ({ kind = "plain", size, ...rest }: ButtonHTMLAttributes<HTMLButtonElement> & Look) => (
-  <button type="button" {...rest} className="button" data-kind={kind} data-size={size} />
+/** While it is disabled it does nothing, but keeps the focus: whoever pressed it by a key is still there when it is done or has failed. */
+export const Button = ({
+  kind = "plain",
+  size,
+  disabled = false,
+  onClick,
+  ...rest
+}: ComponentProps<"button"> & Look) => (
+  <button
+    type="button"
+    {...rest}
+    className="button"
+    data-kind={kind}
+    data-size={size}
+    aria-disabled={disabled || undefined}
+    // A form is not sent by it either.
+    onClick={disabled ? (event) => event.preventDefault() : onClick}
+  />
 )
 
 export const ButtonLink = ({

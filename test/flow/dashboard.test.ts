@@ -290,11 +290,29 @@ test("what is not answered is told where it was asked for, and is there once it 
   await dialog.getByText("would be sent again").waitFor()
   await dialog.getByRole("button", { name: "Do nothing" }).click()
 
+  await page.clock.install()
   await page.goto(`/workspaces/acme/deliveries/${dead[0].id}`)
+  const retry = page.getByRole("button", { name: "Retry", exact: true })
+  await retry.waitFor()
+  const whole = `**/workspaces/acme/deliveries/${dead[0].id}`
   await away("**/retry", undefined)
-  await page.getByRole("button", { name: "Retry" }).click()
+  const wholeIsBack = await away(whole, { status: 503, body: "" })
+  const failed = page.waitForResponse(whole)
+  await retry.press("Enter")
   await page.getByRole("alert").getByText("Whether that was done is not known. Look before you try again.").waitFor()
-  expect(await page.getByText("asks again").count()).toBe(0)
+  // Whoever uses the keyboard is where they were.
+  expect(await retry.evaluate((button) => button.matches(":focus"))).toBe(true)
+  expect(await asksAgain.count()).toBe(0)
+  await failed
+  for (let again = 0; again < 3; again++) {
+    const asked = page.waitForResponse(whole)
+    await page.clock.fastForward(10_000)
+    await asked
+  }
+  await asksAgain.waitFor()
+  await wholeIsBack()
+  await page.clock.fastForward(10_000)
+  await asksAgain.waitFor({ state: "hidden" })
 })
 
 test("what is chosen of the dead letters is within what their filters leave", async ({ open }) => {
