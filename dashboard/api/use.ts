@@ -9,7 +9,7 @@ import type { CallInput, CallName, CallOutput, ListName, RecordOf } from "./cont
 export const live = 2_000
 export const calm = 15_000
 
-/** Pages of a list that are kept in view and asked for again: each has up to 50 records. */
+/** Pages of a list that are asked for again and again: each has up to 50 records. */
 const pagesMax = 20
 
 /** Whoever may not, or asks for what is not there or not understood, is hardly told otherwise by asking again. */
@@ -78,13 +78,14 @@ export const useCall = <Name extends CallName>(
 
 /** A list, page by page, newest first. */
 export const useList = <Name extends ListName>(name: Name, input: CallInput<Name> = {}, options: Options = {}) => {
+  const cursorOf = (page: unknown) => (page as { readonly next_cursor: string | null }).next_cursor ?? undefined
+  const isLong = (length: number) => options.every !== undefined && length >= pagesMax
   const found = useInfiniteQuery<CallOutput<Name>, Problem, Pages<Name>, ReadonlyArray<unknown>, string | undefined>({
     queryKey: [name, "list", input],
     queryFn: ({ pageParam, signal }) =>
       call(name, { ...input, query: { ...input.query, cursor: pageParam } } as CallInput<Name>, signal),
     initialPageParam: undefined,
-    getNextPageParam: (page) => (page as { readonly next_cursor: string | null }).next_cursor ?? undefined,
-    maxPages: pagesMax,
+    getNextPageParam: (page, { length }) => (isLong(length) ? undefined : cursorOf(page)),
     placeholderData: beforeOf(input),
     ...againOf(options),
     enabled: options.enabled ?? true,
@@ -97,6 +98,8 @@ export const useList = <Name extends ListName>(name: Name, input: CallInput<Name
       found.data === undefined
         ? undefined
         : pages.flatMap((page) => (page as unknown as { records: ReadonlyArray<RecordOf<Name>> }).records),
+    /** There are more, but no more are shown while it moves. */
+    isCut: isLong(pages.length) && cursorOf(pages.at(-1)) !== undefined,
     /** Of lists of the history: all that was stored before is in it. */
     asOf: (pages[0] as { readonly as_of?: string | null } | undefined)?.as_of,
   }

@@ -61,6 +61,7 @@ interface Listed<R> {
   readonly error: Problem | null
   readonly failureReason: Problem | null
   readonly hasNextPage: boolean
+  readonly isCut: boolean
   readonly isFetchingNextPage: boolean
   readonly fetchNextPage: () => unknown
 }
@@ -77,7 +78,7 @@ export function ListTable<R>({
   readonly columns: ReadonlyArray<Column<R>>
   readonly keyOf: (record: R) => string
 }) {
-  const { records, hasNextPage, isFetchingNextPage, fetchNextPage } = list
+  const { records, hasNextPage, isCut, isFetchingNextPage, fetchNextPage } = list
   const problem = problemOf({ ...list, data: records })
   if (records === undefined) return problem === null ? <Loading /> : <Failed problem={problem} asksAgain />
   return (
@@ -91,6 +92,7 @@ export function ListTable<R>({
           </Button>
         </div>
       )}
+      {isCut && <p className="card-body dim">There are more, further back: a filter or a time narrows the list.</p>}
     </>
   )
 }

@@ -343,6 +343,30 @@ test("what is chosen of the dead letters is within what their filters leave", as
   expect(new URL(page.url()).search).toBe("")
 })
 
+test("a list that moves keeps its latest, however far back one looks", async ({ open }) => {
+  const { page, context } = await open(estate.origin)
+  await signIn(context, keys.acme)
+  const at = new Date().toISOString()
+  await page.route("**/api/v1/workspaces/acme/events?cursor=*", (route) => {
+    const n = Number(new URL(route.request().url()).searchParams.get("cursor"))
+    const record = { id: `evt_${n}`, type: "page.viewed", workspace: "acme", status: "completed", counts: {} }
+    const records = [{ ...record, created_at: at }]
+    return route.fulfill({ json: { limit: 1, count: 1, as_of: at, next_cursor: String(n + 1), records } })
+  })
+  await page.route("**/api/v1/workspaces/acme/events", (route) =>
+    route.fulfill({ json: { limit: 1, count: 0, as_of: at, next_cursor: "1", records: [] } }),
+  )
+  await page.goto("/workspaces/acme/events")
+  await page.getByRole("button", { name: "Look further back" }).click()
+  for (let n = 2; n < 20; n++) {
+    await page.getByText(`evt_${n - 1}`, { exact: true }).waitFor()
+    await page.getByRole("button", { name: "More" }).click()
+  }
+  await page.getByText("There are more, further back").waitFor()
+  expect(await page.getByText("evt_1", { exact: true }).count()).toBe(1)
+  expect(await page.getByRole("button", { name: "More" }).count()).toBe(0)
+})
+
 test("a key that only reads is shown nothing that it may not do", async ({ open }) => {
   const { page, context } = await open(estate.origin)
   await signIn(context, keys.looker)
