@@ -54,7 +54,7 @@ const Over = ({ problem }: { readonly problem: Problem }) => (
   <main className="alone">
     <div className="stack">
       <h1>This page is no longer connected</h1>
-      <Failed problem={problem} />
+      <Failed problem={problem} act />
       <p className="dim">Load the page around it again.</p>
     </div>
   </main>

@@ -133,7 +133,7 @@ export const Backtest = ({
         </Card>
       )}
       {run.is === "stopped" && <p role="status">It was stopped. Nothing is kept of it.</p>}
-      {problem !== undefined && ofRules.length < Math.max(1, problem.errors.length) && <Failed problem={problem} />}
+      {problem !== undefined && ofRules.length < Math.max(1, problem.errors.length) && <Failed problem={problem} act />}
       {run.is === "done" && <BacktestDifference workspace={workspace} difference={run.result} />}
     </>
   )

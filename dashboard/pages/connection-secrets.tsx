@@ -65,14 +65,13 @@ const SetSecret = ({
   const set = useAct("PUT /api/v1/workspaces/:workspace/secrets/:name")
   const submit = (event: FormEvent) => {
     event.preventDefault()
-    set.mutate(
-      { params: { workspace, name }, body: { value } },
-      {
-        onSuccess: () => {
-          tell.done(`${name} is set: connections that waited for it go on.`)
-          onClose()
-        },
+    // Told though this form was closed meanwhile.
+    void set.mutateAsync({ params: { workspace, name }, body: { value } }).then(
+      () => {
+        tell.done(`${name} is set: connections that waited for it go on.`)
+        onClose()
       },
+      () => {},
     )
   }
   return (
@@ -88,7 +87,7 @@ const SetSecret = ({
           onChange={setValue}
           hint="It is sealed, used from then on by every connection of the workspace that names it, and never shown again."
         />
-        {set.error !== null && <Failed problem={set.error} />}
+        {set.error !== null && <Failed problem={set.error} act />}
         <div className="dialog-acts">
           <Button onClick={onClose}>Do nothing</Button>
           <Button kind="primary" type="submit" disabled={set.isPending || value === ""}>

@@ -120,7 +120,7 @@ const Form = ({
           </Button>
         </div>
       </Card>
-      {answer.error !== null && <Failed problem={answer.error} />}
+      {answer.error !== null && <Failed problem={answer.error} act />}
       {answer.data !== undefined && asked === text && <Explained workspace={workspace} explanation={answer.data} />}
     </>
   )

@@ -64,7 +64,8 @@ export const NewKey = ({
       ...(eventTypes && { event_types: eventTypes }),
       ...(days !== "" && { expires_at: new Date(Date.now() + Number(days) * day).toISOString() }),
     }
-    create.mutate({ body }, { onSuccess: onCreated })
+    // Told though this form was closed meanwhile: what is made is shown only now.
+    void create.mutateAsync({ body }).then(onCreated, () => {})
   }
   const none = !publishable && scopes.every((scope) => chosen[scope] !== true)
   return (
@@ -124,7 +125,7 @@ export const NewKey = ({
         hint={`With commas between them. Empty: ${me.workspaces === undefined ? "all" : "all that you see"}.`}
       />
       <ChoiceField label="Expires" value={days} onChange={setDays} choices={terms} />
-      {create.error !== null && <Failed problem={create.error} />}
+      {create.error !== null && <Failed problem={create.error} act />}
       <div className="dialog-acts">
         <Button onClick={onCancel}>Cancel</Button>
         <Button kind="primary" type="submit" disabled={create.isPending || name.trim() === "" || none}>

@@ -100,7 +100,7 @@ const Preview = ({
     })),
   })
   const problem = previews.find(({ error }) => error !== null)?.error as Problem | undefined
-  if (problem !== undefined) return <Failed problem={problem} />
+  if (problem !== undefined) return <Failed problem={problem} act />
   if (previews.some(({ data }) => data === undefined)) return <Loading label="Counting" />
   const counted = previews.map(({ data }) => data!)
   const total = counted.reduce((sum, one) => sum + one.count, 0)

@@ -13,9 +13,11 @@ export const Loading = ({ label = "Loading" }: { readonly label?: string }) => (
   </div>
 )
 
-const whoActs = ({ status, retryAfter }: Problem): string | undefined =>
+const whoActs = ({ status, retryAfter }: Problem, act: boolean): string | undefined =>
   status === 0 || status === 503
-    ? `This page asks again${retryAfter === undefined ? " by itself" : ` in ${retryAfter} s`}.`
+    ? act
+      ? `Try again${retryAfter === undefined ? "" : ` in ${retryAfter} s`}.`
+      : `This page asks again${retryAfter === undefined ? " by itself" : ` in ${retryAfter} s`}.`
     : status >= 500
       ? "That is a bug of the server's: its log says more."
       : undefined
@@ -24,8 +26,8 @@ const whoActs = ({ status, retryAfter }: Problem): string | undefined =>
 const saysAll = ({ errors, message }: Problem): boolean =>
   errors.length === 0 || (errors.length === 1 && message.includes(errors[0]!.message))
 
-/** Why something could not be shown or done. */
-export const Failed = ({ problem }: { readonly problem: Problem }) => (
+/** Why something could not be shown or done. @param act whether a person asked for it, and is to ask again: the page does not by itself */
+export const Failed = ({ problem, act = false }: { readonly problem: Problem; readonly act?: boolean }) => (
   <div className="notice" data-tone="bad" role="alert">
     <div className="stack">
       <p>
@@ -37,7 +39,7 @@ export const Failed = ({ problem }: { readonly problem: Problem }) => (
           <ErrorItems errors={problem.errors} />
         </ul>
       )}
-      {whoActs(problem) !== undefined && <p className="dim">{whoActs(problem)}</p>}
+      {whoActs(problem, act) !== undefined && <p className="dim">{whoActs(problem, act)}</p>}
     </div>
   </div>
 )
