@@ -28,13 +28,6 @@ export class Problem extends Error {
 /** No answer came: the server or the way to it is down. 0 as its status. */
 const unreachable = () => new Problem(0, { title: "No answer", message: "The server does not answer." })
 
-/** What was answered is not of the API: something between has answered for it, such as where one signs in to a proxy. */
-const notOurs = (status: number) =>
-  new Problem(status, {
-    title: "Not understood",
-    message: "Something else than Meshes has answered. Load the page again.",
-  })
-
 let bearer: string | undefined
 const signedOut = new Set<() => void>()
 
@@ -90,7 +83,7 @@ export const send = async (
     throw unreachable()
   }
   if (response.ok) return response
-  const text = await response.text()
+  const text = await response.text().catch(() => "")
   const after = Number(response.headers.get("retry-after") ?? Number.NaN)
   if (response.status === 401) for (const listener of signedOut) listener()
   throw new Problem(response.status, problemIn(text), Number.isFinite(after) ? after : undefined)
@@ -98,9 +91,22 @@ export const send = async (
 
 const problemIn = (text: string): object => {
   try {
-    return JSON.parse(text) as object
+    return Object(JSON.parse(text)) as object
   } catch {
     return {}
+  }
+}
+
+/** What was answered, as JSON; a `Problem` if it is not whole, or another's: of a proxy, of a page to sign in. */
+export const bodyOf = async (response: Response, signal?: AbortSignal): Promise<unknown> => {
+  try {
+    return await response.json()
+  } catch (cause) {
+    if (signal?.aborted === true) throw cause
+    throw new Problem(0, {
+      title: "No whole answer",
+      message: "What was answered is not the server's, or not all of it.",
+    })
   }
 }
 
@@ -111,11 +117,7 @@ export const call = async <Name extends CallName>(
   signal?: AbortSignal,
 ): Promise<CallOutput<Name>> => {
   const response = await send(name, input, { signal })
-  if (response.status === 204) return undefined as CallOutput<Name>
-  try {
-    return (await response.json()) as CallOutput<Name>
-  } catch (cause) {
-    if (signal?.aborted === true) throw cause
-    throw cause instanceof SyntaxError ? notOurs(response.status) : unreachable()
-  }
+  return response.status === 204
+    ? (undefined as CallOutput<Name>)
+    : ((await bodyOf(response, signal)) as CallOutput<Name>)
 }

@@ -2,7 +2,7 @@
  * The session of a page in a frame of another site: begun by what the frame's address brings, its token kept in memory and renewed before
  * it ends; and what is told to, and believed of, the page around.
  */
-import { onSignedOut, Problem, send, useBearer } from "./call.ts"
+import { bodyOf, onSignedOut, Problem, send, useBearer } from "./call.ts"
 import type { CallOutput } from "./contract.ts"
 
 type Begun = CallOutput<"POST /api/v1/sessions/launch">
@@ -108,7 +108,7 @@ export const openEmbedded = (launch: string | undefined, onTheme: (theme: unknow
 
 /** How long its token is good for is told by the server's clock alone: this machine's may be wrong. */
 const begunBy = async (response: Response): Promise<{ readonly session: Begun; readonly lastsMs: number }> => {
-  const session = (await response.json()) as Begun
+  const session = (await bodyOf(response)) as Begun
   const now = Date.parse(response.headers.get("date") ?? "")
   return { session, lastsMs: Date.parse(session.token_expires_at) - (Number.isNaN(now) ? Date.now() : now) }
 }

@@ -22,4 +22,4 @@ export async function* linesOf(response: Response): AsyncGenerator<unknown, void
 
 /** The server, or the way to it, was gone before the answer was whole. */
 export const brokenOff = (): Problem =>
-  new Problem(0, { title: "Broken off", message: "The server did not answer to the end. Try again." })
+  new Problem(0, { title: "Broken off", message: "The server did not answer to the end." })

@@ -63,6 +63,7 @@ const Pause = ({ open, onClose, ...params }: Params & { readonly open: boolean; 
       {
         onSuccess: () => {
           tell.done(`${params.connection} is paused: nothing is sent over it until it is resumed.`)
+          setReason("")
           onClose()
         },
         onError: tell.failed,

@@ -65,14 +65,13 @@ const SetSecret = ({
   const set = useAct("PUT /api/v1/workspaces/:workspace/secrets/:name")
   const submit = (event: FormEvent) => {
     event.preventDefault()
-    set.mutate(
-      { params: { workspace, name }, body: { value } },
-      {
-        onSuccess: () => {
-          tell.done(`${name} is set: connections that waited for it go on.`)
-          onClose()
-        },
+    // Told though this form was closed meanwhile.
+    void set.mutateAsync({ params: { workspace, name }, body: { value } }).then(
+      () => {
+        tell.done(`${name} is set: connections that waited for it go on.`)
+        onClose()
       },
+      () => {},
     )
   }
   return (

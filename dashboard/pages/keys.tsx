@@ -83,7 +83,7 @@ export const KeysPage = () => {
           onCancel={() => setAsked(false)}
         />
       </Box>
-      <Box open={created !== undefined} onClose={() => setCreated(undefined)} title="The key is made">
+      <Box open={created !== undefined} title="The key is made">
         {created !== undefined && (
           <>
             <p>

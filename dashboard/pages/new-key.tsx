@@ -64,7 +64,8 @@ export const NewKey = ({
       ...(eventTypes && { event_types: eventTypes }),
       ...(days !== "" && { expires_at: new Date(Date.now() + Number(days) * day).toISOString() }),
     }
-    create.mutate({ body }, { onSuccess: onCreated })
+    // Told though this form was closed meanwhile: what is made is shown only now.
+    void create.mutateAsync({ body }).then(onCreated, () => {})
   }
   const none = !publishable && scopes.every((scope) => chosen[scope] !== true)
   return (

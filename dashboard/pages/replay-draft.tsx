@@ -24,7 +24,8 @@ export const ReplayDraft = ({ workspace }: { readonly workspace: string }) => {
   const { rate, same_ids } = filters.values
   const body = {
     ...pastOf(filters.values),
-    ...(rate === undefined ? {} : { rate: Number(rate) }),
+    // What is no number is the server's to refuse: as one it would be none, and asked for is the usual rate.
+    ...(rate === undefined ? {} : { rate: Number.isNaN(Number(rate)) ? (rate as never) : Number(rate) }),
     ...(same_ids === "true" ? { same_ids: true } : {}),
   }
   const mayBegin = useMay("operate")

@@ -63,7 +63,7 @@ export const ConfirmButton = ({
   )
 }
 
-/** A dialog that its owner opens and closes. */
+/** A dialog that its owner opens and closes. @param onClose without it, only what is in it closes it: neither a click beside it nor Escape */
 export const Box = ({
   open,
   onClose,
@@ -71,11 +71,11 @@ export const Box = ({
   children,
 }: {
   readonly open: boolean
-  readonly onClose: () => void
+  readonly onClose?: () => void
   readonly title: string
   readonly children: ReactNode
 }) => (
-  <Dialog.Root open={open} onOpenChange={(is) => !is && onClose()}>
+  <Dialog.Root open={open} onOpenChange={(is) => !is && onClose?.()}>
     <Dialog.Portal>
       <Dialog.Backdrop className="backdrop" />
       <Dialog.Popup className="dialog">

@@ -93,6 +93,10 @@ export const TextFilter = ({
         placeholder={placeholder}
         list={known === undefined ? undefined : list}
         onChange={(event) => setText(event.target.value)}
+        // Whoever goes on to a button means what they have written.
+        onBlur={() => {
+          if (text.trim() !== asked && !onEnter) filters.set(name, text.trim())
+        }}
         onKeyDown={(event) => {
           if (event.key === "Enter") filters.set(name, text.trim())
         }}

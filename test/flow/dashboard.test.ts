@@ -267,7 +267,7 @@ test("what is not answered is told where it was asked for, and is there once it 
     body: "<h1>Hello</h1>",
   })
   await page.goto("/workspaces/acme/events?status=completed")
-  await page.getByText("Something else than Meshes has answered").waitFor()
+  await page.getByText("What was answered is not the server").waitFor()
   await listIsBack()
   await page.getByRole("table", { name: "Events" }).waitFor()
 
