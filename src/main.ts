@@ -58,6 +58,7 @@ import { Health } from "./observe/health.ts"
 import { instruct, instructEvent } from "./operate/deliveries.ts"
 import { countThose } from "./operate/choose.ts"
 import { operationLayer } from "./operate/engine.ts"
+import { inHistory } from "./operate/find.ts"
 import { checkOperation } from "./operate/request.ts"
 import { askBacktest } from "./replay/backtest-bounded.ts"
 import { replayLayer } from "./replay/engine.ts"
@@ -265,9 +266,10 @@ const operatorLayer = Layer.effect(
     const context = yield* Effect.context<LogReader | Instructions | Audit | History>()
     const turns = yield* Semaphore.make(limits.previewsRunning)
     return Operator.of({
-      delivery: (kind, workspace, id, actor) => Effect.provideContext(instruct(kind, id, actor, workspace), context),
+      delivery: (kind, workspace, id, actor) =>
+        Effect.provideContext(instruct(inHistory(workspace), kind, id, actor), context),
       event: (kind, workspace, id, actor, chosen) =>
-        Effect.provideContext(instructEvent(kind, id, actor, { workspace, ...chosen }), context),
+        Effect.provideContext(instructEvent(inHistory(workspace), kind, id, actor, chosen), context),
       check: (value, workspace) => checkOperation(value, workspace, Date.now()),
       preview: (filter) => countThose(filter).pipe(Effect.provideContext(context), Semaphore.withPermit(turns)),
     })

@@ -7,6 +7,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import type { Answer, Instruction } from "../model/instruction.ts"
 import { instruct, instructEvent } from "../operate/deliveries.ts"
+import { inLog } from "../operate/find.ts"
 import { shared, withOwnLog } from "./context.ts"
 import { manyFlags, namesMany, operateOn, statusFlag } from "./operations.ts"
 import { AnswerIsNo, bad, good, note, printJson, WrongUse } from "./output.ts"
@@ -43,7 +44,7 @@ const ofDeliveries = (kind: Kind, description: string) =>
       if (namesMany(many)) {
         return yield* new WrongUse({ message: "name deliveries by their ids, or say which are meant: not both" })
       }
-      const all = Effect.forEach(deliveries, (id) => instruct(kind, id, whoseCommand()))
+      const all = Effect.forEach(deliveries, (id) => instruct(inLog, kind, id, whoseCommand()))
       const found = yield* withOwnLog(all)
       yield* show(
         found.filter((one) => one !== undefined),
@@ -57,7 +58,7 @@ const ofEvent = (kind: Kind, description: string) =>
     kind,
     { event: Argument.String("event").pipe(Argument.withDescription("The event's id")) },
     Effect.fn(function* ({ event }) {
-      const answers = yield* withOwnLog(instructEvent(kind, event, whoseCommand(), {}))
+      const answers = yield* withOwnLog(instructEvent(inLog, kind, event, whoseCommand()))
       yield* show(answers, answers.length === 0 ? [event] : [])
     }),
   ).pipe(Command.withDescription(description))

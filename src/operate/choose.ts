@@ -14,22 +14,18 @@ import { matchesType } from "../model/type-pattern.ts"
 export type Cursor = readonly [created: number, tie: number]
 
 /**
- * @param created all that the log stored before is waited for: the history follows a moment behind
+ * @param created all that the log stored before is waited for
  * @param use given each page, and where the next one begins; `undefined`: it is the last
  */
 export const forEachPage = <E, R>(
-  { status, type, ...filter }: OperationFilter,
+  { status, type, ...filter }: OperationFilter & { readonly event?: string },
   { after, limit }: { readonly after: Cursor | undefined; readonly limit: number },
   created: number,
   use: (views: ReadonlyArray<DeliveryView>, next: Cursor | undefined) => Effect.Effect<void, E, R>,
 ): Effect.Effect<void, LogUnavailable | E, R | History> =>
   Effect.gen(function* () {
     const history = yield* History
-    const until = performance.now() + limits.instructionWaitMs
-    while ((yield* history.progress).upTo < created) {
-      if (performance.now() > until) return yield* new LogUnavailable(behind)
-      yield* Effect.sleep(limits.readyPollMs)
-    }
+    yield* caughtUp(created)
     for (let from = after; ;) {
       const { records, next } = yield* history.deliveries({ ...filter, statuses: status, after: from, limit })
       const views = type === undefined ? records : records.filter((view) => matchesType(type, view.type))
@@ -38,6 +34,16 @@ export const forEachPage = <E, R>(
       from = next
     }
   })
+
+/** Waits until the history has all that the log stored before: it follows a moment behind. */
+export const caughtUp = Effect.fnUntraced(function* (time: number): Effect.fn.Return<void, LogUnavailable, History> {
+  const history = yield* History
+  const until = performance.now() + limits.instructionWaitMs
+  while ((yield* history.progress).upTo < time) {
+    if (performance.now() > until) return yield* new LogUnavailable(behind)
+    yield* Effect.sleep(limits.readyPollMs)
+  }
+})
 
 /** How many deliveries a filter leaves, by connection; what the log stored before `created` is among them. */
 export const countThose = Effect.fnUntraced(function* (

@@ -1,55 +1,51 @@
 /**
- * Retrying and cancelling what is not over: of one delivery, and of all deliveries of an event. The history says where a delivery is;
- * its lane decides, and its word is waited for: what is answered is so.
+ * Retrying and cancelling what is not over: of one delivery, and of all deliveries of an event. Where a delivery is, is looked up
+ * (`find.ts`); its lane decides, and its word is waited for: what is answered is so.
  */
 import * as Effect from "effect/Effect"
 import { limits } from "../config/defaults.ts"
 import { Audit } from "../log/audit.ts"
-import { findDelivery, listDeliveries, type DeliveryView } from "../history/read.ts"
+import { findDelivery } from "../history/read.ts"
 import { Instructions } from "../log/instructions.ts"
 import { logTime } from "../log/log-time.ts"
 import { LogReader } from "../log/reader.ts"
 import { subjects } from "../log/topology.ts"
 import type { DeliveryState } from "../model/delivery.ts"
 import type { LogUnavailable } from "../model/errors.ts"
-import { timeOfId, type DeliveryId, type EventId, type WorkspaceId } from "../model/ids.ts"
+import type { DeliveryId, EventId, WorkspaceId } from "../model/ids.ts"
 import type { Answer, Instruction } from "../model/instruction.ts"
 import type { Actor } from "../model/record.ts"
+import type { Finder, Found } from "./find.ts"
 
 type Kind = Instruction["kind"]
 type Needed = LogReader | Instructions | Audit
 
-/** @param workspace only a delivery of that one; `undefined`: of any. Gives `undefined` when the history knows no such delivery. */
-export const instruct = Effect.fnUntraced(function* (
+/** Gives `undefined` when it is not found. */
+export const instruct = Effect.fnUntraced(function* <R>(
+  find: Finder<R>,
   kind: Kind,
   id: DeliveryId,
   actor: Actor,
-  workspace?: WorkspaceId,
-): Effect.fn.Return<Answer | undefined, LogUnavailable, Needed> {
-  const view = yield* findDelivery(id)
-  if (view === undefined || (workspace !== undefined && view.workspace !== workspace)) return undefined
-  yield* tell(kind, actor, id, view.workspace)
-  return yield* instructOne(kind, view, actor.by)
+): Effect.fn.Return<Answer | undefined, LogUnavailable, Needed | R> {
+  const found = yield* find.delivery(id)
+  if (found === undefined) return undefined
+  yield* tell(kind, actor, id, found.workspace)
+  return yield* instructOne(kind, found, actor.by)
 })
 
-/** The same of all deliveries of an event; none when the history knows of none. */
-export const instructEvent = Effect.fnUntraced(function* (
+/** The same of all deliveries of an event, or those chosen; none when none is found. */
+export const instructEvent = Effect.fnUntraced(function* <R>(
+  find: Finder<R>,
   kind: Kind,
   event: EventId,
   actor: Actor,
-  chosen: {
-    readonly workspace?: WorkspaceId
-    readonly rule?: string | undefined
-    /** Only these. */
-    readonly among?: ReadonlySet<DeliveryId> | undefined
-  },
-): Effect.fn.Return<ReadonlyArray<Answer>, LogUnavailable, Needed> {
-  const { deliveries } = yield* listDeliveries({ event, workspace: chosen.workspace, since: timeOfId(event) ?? 0 })
-  const views = deliveries.filter(
+  chosen: { readonly rule?: string | undefined; readonly among?: ReadonlySet<DeliveryId> | undefined } = {},
+): Effect.fn.Return<ReadonlyArray<Answer>, LogUnavailable, Needed | R> {
+  const found = (yield* find.ofEvent(event)).filter(
     ({ id, rule }) => (chosen.rule === undefined || rule === chosen.rule) && chosen.among?.has(id) !== false,
   )
-  for (const workspace of new Set(views.map(({ workspace }) => workspace))) yield* tell(kind, actor, event, workspace)
-  return yield* Effect.forEach(views, (view) => instructOne(kind, view, actor.by), {
+  for (const workspace of new Set(found.map(({ workspace }) => workspace))) yield* tell(kind, actor, event, workspace)
+  return yield* Effect.forEach(found, (one) => instructOne(kind, one, actor.by), {
     concurrency: limits.instructedAtOnce,
   })
 })
@@ -60,15 +56,14 @@ const tell = (kind: Kind, actor: Actor, target: string, workspace: WorkspaceId) 
 
 const whats = { retry: "deliveries.retried", cancel: "deliveries.canceled" } as const
 
-const instructOne = (kind: Kind, view: DeliveryView, by: string) =>
-  kind === "cancel" ? cancel(view, by) : retry(view, by)
+const instructOne = (kind: Kind, found: Found, by: string) => (kind === "cancel" ? cancel(found, by) : retry(found, by))
 
-const cancel = Effect.fnUntraced(function* (view: DeliveryView, by: string) {
-  const { id, state } = view
+const cancel = Effect.fnUntraced(function* (found: Found, by: string) {
+  const { id, state } = found
   if (state === "cancelled") return answer(id, state, "nothing", "it was cancelled before")
   if (state === "delivered") return answer(id, state, "refused", "it is delivered: there is nothing left to cancel")
   if (state === "dead") return answer(id, state, "refused", "it has died: nothing more of it is sent")
-  const { result, at } = yield* ask("cancel", view, by)
+  const { result, at } = yield* ask("cancel", found, by)
   if (result === undefined) return answer(id, "sending", "asked", underWay)
   // The lane knows what it holds; what ended just before it was asked, the history knows.
   const after = result === "cancelled" ? (yield* findDelivery(id, at - limits.instructionWaitMs))?.state : result
@@ -80,8 +75,8 @@ const cancel = Effect.fnUntraced(function* (view: DeliveryView, by: string) {
 const underWay =
   "it is being sent, or no runtime runs its lane now: what is under way ends as it does, and nothing is sent after that"
 
-const retry = Effect.fnUntraced(function* (view: DeliveryView, by: string) {
-  const { id, state, workspace } = view
+const retry = Effect.fnUntraced(function* (found: Found, by: string) {
+  const { id, state, workspace } = found
   const reader = yield* LogReader
   switch (state) {
     case "delivered":
@@ -101,7 +96,7 @@ const retry = Effect.fnUntraced(function* (view: DeliveryView, by: string) {
         ? answer(id, "pending", "done", "it is sent again, with all its attempts before it")
         : answer(id, state, "refused", "its dead letter is no longer in the log: replay it instead (meshes replay)")
     case "retrying": {
-      const { result } = yield* ask("retry", view, by)
+      const { result } = yield* ask("retry", found, by)
       if (result === undefined)
         return answer(id, "retrying", "asked", "its next attempt is made as soon as its lane runs")
       if (result === "retrying") return answer(id, "retrying", "done", "its next attempt is made now")
@@ -110,9 +105,12 @@ const retry = Effect.fnUntraced(function* (view: DeliveryView, by: string) {
   }
 })
 
-const ask = Effect.fnUntraced(function* (kind: Kind, view: DeliveryView, by: string) {
+const ask = Effect.fnUntraced(function* (
+  kind: Kind,
+  { id: delivery, event, workspace, connection }: Found,
+  by: string,
+) {
   const instructions = yield* Instructions
-  const { id: delivery, event, workspace, connection } = view
   const at = logTime()
   yield* instructions.give({ workspace, connection, delivery }, { kind, event, by, at })
   return { at, result: yield* instructions.result({ workspace, connection, delivery }) }
