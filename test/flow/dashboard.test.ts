@@ -210,6 +210,48 @@ test("whoever is not let in is told so where they are", async ({ open }) => {
   expect(await page.getByLabel("Key").inputValue()).toBe("msh_nobody_knows_this_0123456789")
 })
 
+test("what a hurried person asked for is not lost, and what went wrong is told where they look", async ({ open }) => {
+  const { page, context } = await open(estate.origin)
+  await signIn(context)
+
+  // An answer that is not the server's is told of, and what was written stays.
+  await page.goto("/keys")
+  const answering = Promise.withResolvers<void>()
+  let asks = 0
+  await page.route("**/api/v1/keys", async (route) => {
+    if (route.request().method() !== "POST") return route.continue()
+    asks += 1
+    if (asks === 1) return route.fulfill({ contentType: "text/html", body: "<p>A proxy's page</p>" })
+    await answering.promise
+    return route.continue()
+  })
+  await page.getByRole("button", { name: "Create a key" }).click()
+  await page.getByLabel("Name").fill("hurried")
+  await page.getByRole("button", { name: "Create the key" }).click()
+  await page.getByRole("alert").getByText("No whole answer").waitFor()
+  await page.getByText("Try again.").waitFor()
+  // A secret that is shown once is: though its form was closed before the answer, and until the person says that they have it.
+  const asked = page.waitForRequest((request) => request.method() === "POST")
+  await page.getByRole("button", { name: "Create the key" }).click()
+  await asked
+  await page.keyboard.press("Escape")
+  await page.getByRole("dialog").waitFor({ state: "detached" })
+  answering.resolve()
+  await page.getByRole("heading", { name: "The key is made" }).waitFor()
+  await page.keyboard.press("Escape")
+  await page.mouse.click(5, 5)
+  await page.getByRole("button", { name: "I have it" }).click()
+  await page.getByRole("dialog").waitFor({ state: "detached" })
+
+  // What was just written in a filter is what the button beside it acts on.
+  await page.goto("/workspaces/acme/replays/new")
+  const dry = page.waitForRequest((request) => request.method() === "POST")
+  await page.getByLabel("Event type").fill("invoice.failed")
+  await page.getByRole("button", { name: "Dry run" }).click()
+  expect((await dry).postDataJSON()).toEqual({ type: "invoice.failed", dry_run: true })
+  await page.getByRole("heading", { name: "What would be delivered" }).waitFor()
+})
+
 test("a key that only reads is shown nothing that it may not do", async ({ open }) => {
   const { page, context } = await open(estate.origin)
   await signIn(context, keys.looker)
