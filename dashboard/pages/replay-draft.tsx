@@ -24,7 +24,7 @@ export const ReplayDraft = ({ workspace }: { readonly workspace: string }) => {
   const { rate, same_ids } = filters.values
   const body = {
     ...pastOf(filters.values),
-    // What is no number is the server's to refuse: as one it would be none, and asked for is the usual rate.
+    // What is no number is the server's to refuse: NaN is sent as null, and would be the usual rate.
     ...(rate === undefined ? {} : { rate: Number.isNaN(Number(rate)) ? (rate as never) : Number(rate) }),
     ...(same_ids === "true" ? { same_ids: true } : {}),
   }

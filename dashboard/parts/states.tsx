@@ -14,9 +14,11 @@ export const Loading = ({ label = "Loading" }: { readonly label?: string }) => (
 )
 
 const whoActs = ({ status, retryAfter }: Problem, asksAgain: boolean): string | undefined => {
-  if (asksAgain && (status === 0 || status === 429 || status === 503)) return "This page asks again by itself."
-  if (retryAfter !== undefined) return `Try again in ${retryAfter} s.`
-  return status >= 500 && status !== 503 ? "That is a bug of the server's: its log says more." : undefined
+  if (status === 0 || status === 429 || status === 503) {
+    if (asksAgain) return "This page asks again by itself."
+    return retryAfter === undefined ? "Try again." : `Try again in ${retryAfter} s.`
+  }
+  return status >= 500 ? "That is a bug of the server's: its log says more." : undefined
 }
 
 /** One error's words are the message's. */
