@@ -26,7 +26,7 @@ const embedded = openEmbedded(takeLaunch(), (theme) => {
 
 export const Embed = () => {
   const state = useSyncExternalStore(embedded.subscribe, embedded.get)
-  if (state.is === "launching") return <Waiting />
+  if (state.is === "launching") return <Waiting problem={state.problem} />
   if (state.is === "over") return <Over problem={state.problem} />
   return <Within key={state.session.id} workspace={state.session.workspace} />
 }
@@ -44,10 +44,8 @@ const Within = ({ workspace }: { readonly workspace: string }) => {
   )
 }
 
-const Waiting = () => (
-  <main className="alone">
-    <Loading />
-  </main>
+const Waiting = ({ problem }: { readonly problem?: Problem | undefined }) => (
+  <main className="alone">{problem === undefined ? <Loading /> : <Failed problem={problem} asksAgain />}</main>
 )
 
 const Over = ({ problem }: { readonly problem: Problem }) => (

@@ -36,6 +36,9 @@ export const useBearer = (token: string | undefined): void => {
   bearer = token
 }
 
+/** They let somebody in by what they send: made as nobody, so that being refused says nothing of whoever is known. */
+const lettingIn: ReadonlySet<CallName> = new Set(["POST /api/v1/sign-in", "POST /api/v1/sessions/launch"])
+
 /** Told each time that the server no longer knows who is asking; gives back how to stop that. */
 export const onSignedOut = (listener: () => void): (() => void) => {
   signedOut.add(listener)
@@ -65,6 +68,7 @@ export const send = async (
   options: { readonly signal?: AbortSignal | undefined; readonly accept?: string } = {},
 ): Promise<Response> => {
   const [method, path] = name.split(" ") as [string, string]
+  const sentAs = lettingIn.has(name) ? undefined : bearer
   let response: Response
   try {
     response = await fetch(addressOf(path, input), {
@@ -72,7 +76,7 @@ export const send = async (
       credentials: "same-origin",
       headers: {
         accept: options.accept ?? "application/json",
-        ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }),
+        ...(sentAs === undefined ? {} : { authorization: `Bearer ${sentAs}` }),
         ...(input.body === undefined ? {} : { "content-type": "application/json" }),
       },
       ...(input.body === undefined ? {} : { body: JSON.stringify(input.body) }),
@@ -85,7 +89,8 @@ export const send = async (
   if (response.ok) return response
   const text = await response.text().catch(() => "")
   const after = Number(response.headers.get("retry-after") ?? Number.NaN)
-  if (response.status === 401) for (const listener of signedOut) listener()
+  // A session that is over may have been followed by another meanwhile.
+  if (response.status === 401 && sentAs === bearer && !lettingIn.has(name)) for (const listener of signedOut) listener()
   throw new Problem(response.status, problemIn(text), Number.isFinite(after) ? after : undefined)
 }
 

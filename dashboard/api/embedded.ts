@@ -8,7 +8,7 @@ import type { CallOutput } from "./contract.ts"
 type Begun = CallOutput<"POST /api/v1/sessions/launch">
 
 export type Embedded =
-  | { readonly is: "launching" }
+  | { readonly is: "launching"; readonly problem?: Problem }
   | { readonly is: "live"; readonly session: Begun }
   | { readonly is: "over"; readonly problem: Problem }
 
@@ -67,8 +67,7 @@ export const openEmbedded = (launch: string | undefined, onTheme: (theme: unknow
       hold(session, lastsMs)
     } catch (cause) {
       const problem = cause as Problem
-      const gone = problem.status >= 400 && problem.status < 500 && problem.status !== 429
-      if (gone || performance.now() > over) end(problem)
+      if (isRefused(problem) || performance.now() > over) end(problem)
       else timer = setTimeout(() => void renew(over), againMs)
     }
   }
@@ -81,7 +80,12 @@ export const openEmbedded = (launch: string | undefined, onTheme: (theme: unknow
       become({ is: "live", session })
       tell("meshes:ready")
     } catch (cause) {
-      end(cause as Problem)
+      const problem = cause as Problem
+      // A launch that is sent twice is refused once: the session that it began goes on.
+      if (state.is === "live") return
+      if (isRefused(problem)) return end(problem)
+      if (state.is === "launching") become({ is: "launching", problem })
+      setTimeout(() => void begin(text), againMs)
     }
   }
 
@@ -105,6 +109,9 @@ export const openEmbedded = (launch: string | undefined, onTheme: (theme: unknow
     },
   }
 }
+
+/** Asking again would not help. */
+const isRefused = ({ status }: Problem): boolean => status >= 400 && status < 500 && status !== 429
 
 /** How long its token is good for is told by the server's clock alone: this machine's may be wrong. */
 const begunBy = async (response: Response): Promise<{ readonly session: Begun; readonly lastsMs: number }> => {
