@@ -13,19 +13,47 @@ import icon from "../icon.svg"
 /** A one-time link carries its secret behind the `#`, which no server's log sees. */
 const linkInAddress = (): string | undefined => new URLSearchParams(location.hash.slice(1)).get("link") ?? undefined
 
-export const SignIn = () => {
-  const [key, setKey] = useState("")
+/** The link that the page was opened by, also when it was open already; and how to leave it unused. */
+export const useLink = (): readonly [link: string | undefined, drop: () => void] => {
   const [link, setLink] = useState(linkInAddress)
+  useEffect(() => {
+    const take = () => {
+      const found = linkInAddress()
+      if (found === undefined) return
+      setLink(found)
+      // It is good once: nobody is to find it in the address afterwards.
+      history.replaceState(null, "", location.pathname)
+    }
+    take()
+    window.addEventListener("hashchange", take)
+    return () => window.removeEventListener("hashchange", take)
+  }, [])
+  return [link, () => setLink(undefined)]
+}
+
+/** @param as who is signed in already, and need not be somebody else */
+export const SignIn = ({
+  link,
+  dropLink,
+  as,
+}: {
+  readonly link: string | undefined
+  readonly dropLink: () => void
+  readonly as?: string
+}) => {
+  const [key, setKey] = useState("")
   const askAgain = useAskAgain()
   const signIn = useAct("POST /api/v1/sign-in")
   const enter = (body: { readonly key: string } | { readonly link: string }) => {
-    signIn.mutate({ body }, { onSuccess: askAgain })
+    const onSuccess = () => {
+      dropLink()
+      askAgain()
+    }
+    signIn.mutate({ body }, { onSuccess })
   }
   useEffect(() => {
     document.title = "Sign in · Meshes"
-    // It is good once: nobody is to find it in the address afterwards.
-    if (link !== undefined) history.replaceState(null, "", location.pathname)
-  }, [link])
+  }, [])
   const submit = (event: FormEvent) => {
     event.preventDefault()
     enter({ key: key.trim() })
@@ -65,12 +93,17 @@ export const SignIn = () => {
             <div className="stack">
               <h1>Sign in by your link</h1>
               <p>The link is good once, and for a few minutes.</p>
+              {as !== undefined && (
+                <p>
+                  You are signed in as <strong>{as}</strong>: by the link you are whoever it was made for, in every tab.
+                </p>
+              )}
               {signIn.error !== null && <Failed problem={problemOf(signIn.error)} />}
               <Button kind="primary" disabled={signIn.isPending} onClick={() => enter({ link })}>
                 {signIn.isPending ? "Signing in…" : "Sign in"}
               </Button>
-              <Button kind="quiet" onClick={() => setLink(undefined)}>
-                Use a key instead
+              <Button kind="quiet" onClick={dropLink}>
+                {as === undefined ? "Use a key instead" : `Stay signed in as ${as}`}
               </Button>
             </div>
           )}
