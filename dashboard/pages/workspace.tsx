@@ -6,7 +6,7 @@ import { calm, live, useCall, useList } from "../api/use.ts"
 import { ActivityCard, useActivity } from "../parts/activity.tsx"
 import { ConnectionTable } from "../parts/connection-table.tsx"
 import { Card, Facts, Page, useWorkspace, workspacePath } from "../parts/page.tsx"
-import { Answered, Empty } from "../parts/states.tsx"
+import { Answered, Empty, NotThere } from "../parts/states.tsx"
 import { Pill } from "../parts/status.tsx"
 import { ListTable } from "../parts/table.tsx"
 import { Time } from "../parts/time.tsx"
@@ -19,9 +19,12 @@ import { Circuits } from "./workspaces.tsx"
 export const WorkspacePage = () => {
   const workspace = useWorkspace()
   const whole = !useBound()
+  const about = useWorkspaceCall(workspace)
+  // Or each part of the page would say so.
+  if (about.error?.status === 404) return <NotThere />
   return (
     <Page title={workspace}>
-      <About key={workspace} workspace={workspace} />
+      <About about={about} workspace={workspace} />
       {whole && <UsageCard workspace={workspace} />}
       {whole && <Activity key={`activity of ${workspace}`} workspace={workspace} />}
       <Connections workspace={workspace} />
@@ -38,34 +41,34 @@ interface Of {
   readonly workspace: string
 }
 
-const About = ({ workspace }: Of) => {
-  const about = useCall("GET /api/v1/workspaces/:workspace", { params: { workspace } }, { every: live })
-  return (
-    <Card title="Summary">
-      <Answered answer={about}>
-        {({ account, tags, revision, circuits }) => (
-          <Facts
-            of={{
-              Connections: <Circuits workspace={workspace} {...circuits} />,
-              Account: account,
-              Tags:
-                tags.length === 0 ? undefined : (
-                  <span className="row">
-                    {tags.map((tag) => (
-                      <span key={tag} className="tag">
-                        {tag}
-                      </span>
-                    ))}
-                  </span>
-                ),
-              "Config in force": <code>{revision}</code>,
-            }}
-          />
-        )}
-      </Answered>
-    </Card>
-  )
-}
+const useWorkspaceCall = (workspace: string) =>
+  useCall("GET /api/v1/workspaces/:workspace", { params: { workspace } }, { every: live })
+
+const About = ({ about, workspace }: Of & { readonly about: ReturnType<typeof useWorkspaceCall> }) => (
+  <Card title="Summary">
+    <Answered answer={about}>
+      {({ account, tags, revision, circuits }) => (
+        <Facts
+          of={{
+            Connections: <Circuits workspace={workspace} {...circuits} />,
+            Account: account,
+            Tags:
+              tags.length === 0 ? undefined : (
+                <span className="row">
+                  {tags.map((tag) => (
+                    <span key={tag} className="tag">
+                      {tag}
+                    </span>
+                  ))}
+                </span>
+              ),
+            "Config in force": <code>{revision}</code>,
+          }}
+        />
+      )}
+    </Answered>
+  </Card>
+)
 
 const Activity = (of: Of) => <ActivityCard activity={useActivity(of)} />
 
