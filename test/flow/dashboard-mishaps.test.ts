@@ -39,6 +39,31 @@ test("whoever is not let in is told so where they are", async ({ open }) => {
   expect(await page.getByLabel("Key").inputValue()).toBe("msh_nobody_knows_this_0123456789")
 })
 
+test("a member's link is good where somebody else is signed in too, and each tab knows who it is then", async ({
+  open,
+}) => {
+  const link = (await estate.runtime.meshes("keys", "link", member)).stdout.trim()
+  const { page, context } = await open(estate.origin, {}, [/status of 404/])
+  await signIn(context, keys.globex)
+  await page.goto("/workspaces/globex")
+  await heading(page, "globex")
+  const tab = await context.newPage()
+  await tab.goto(link)
+  await tab.getByRole("button", { name: "Stay signed in as globex" }).click()
+  await heading(tab, "Overview")
+  await tab.goto("/sign-in#link=another")
+  await heading(tab, "Sign in by your link")
+  // In the page that is open already.
+  await tab.goto(link)
+  await tab.getByRole("button", { name: "Sign in", exact: true }).click()
+  await heading(tab, "Overview")
+  await tab.getByText(`Member ${member}`).waitFor()
+
+  await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange", { bubbles: true })))
+  await page.getByText(`Member ${member}`).waitFor()
+  await heading(page, "There is nothing here")
+})
+
 test("an address is read as it was written, whatever is in it", async ({ open }) => {
   const id = "order:".padEnd(128, "7")
   await estate.publish([{ type: "order.placed", workspace: "acme", id, payload: { said: "A 41" } }])

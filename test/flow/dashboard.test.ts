@@ -236,6 +236,7 @@ test("a customer sees their workspace, and nothing else, in a page of another or
   const { page } = await open(host.origin, {}, [
     new RegExp(`^request to another origin: ${estate.origin}/`),
     /frame-ancestors/,
+    /status of (401|503).*\/sessions\/launch/,
   ])
   const { launch_url } = await mint(host.origin)
   await page.goto(host.framing(launch_url))
@@ -251,8 +252,34 @@ test("a customer sees their workspace, and nothing else, in a page of another or
       expect([name, await frame.getByRole(role, { name, exact: true }).count()]).toEqual([name, 0])
   }
 
+  const launchOf = (url: string) => new URL(url).searchParams.get("launch")
+  // What is sent twice is refused once, and ends nothing.
+  const twice = { type: "meshes:launch", launch: launchOf((await mint(host.origin)).launch_url) }
+  const answered = [200, 401].map((status) =>
+    page.waitForResponse((one) => one.url().endsWith("/sessions/launch") && one.status() === status),
+  )
+  await page.evaluate(
+    ([message, to]) => {
+      for (let times = 0; times < 2; times++) frames[0]!.postMessage(message, to)
+    },
+    [twice, estate.origin] as const,
+  )
+  await Promise.all(answered)
+  await frame.getByRole("heading", { level: 1, name: "acme" }).waitFor()
+  await frame.getByRole("link", { name: "Events", exact: true }).first().click()
+  await frame.getByRole("heading", { level: 1, name: "Events" }).waitFor()
+  expect(await page.evaluate("heard.map(([, type]) => type)")).toEqual(["meshes:ready", "meshes:ready"])
+
+  // A server in trouble is asked again.
+  await page.clock.install()
+  await page.route("**/sessions/launch", (route) => route.fulfill({ status: 503, body: "" }), { times: 1 })
+  await page.goto(host.framing((await mint(host.origin)).launch_url))
+  await frame.getByText("This page asks again by itself.").waitFor()
+  await page.clock.fastForward(5_000)
+  await frame.getByRole("heading", { level: 1, name: "acme" }).waitFor()
+
   // It is the server that keeps it to its workspace, whatever is asked by its token.
-  const other = new URL((await mint(host.origin)).launch_url).searchParams.get("launch")
+  const other = launchOf((await mint(host.origin)).launch_url)
   const { token } = await estate.ask("POST", "sessions/launch", { launch: other })
   const statusOf = async (path: string, method = "GET") =>
     (await fetch(`${estate.origin}/api/v1/${path}`, { method, headers: { authorization: `Bearer ${token}` } })).status
