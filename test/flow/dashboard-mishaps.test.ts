@@ -59,7 +59,7 @@ test("a member's link is good where somebody else is signed in too, and each tab
   await heading(tab, "Overview")
   await tab.getByText(`Member ${member}`).waitFor()
 
-  await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange", { bubbles: true })))
+  await page.evaluate('document.dispatchEvent(new Event("visibilitychange", { bubbles: true }))')
   await page.getByText(`Member ${member}`).waitFor()
   await heading(page, "There is nothing here")
 })
