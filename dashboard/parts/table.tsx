@@ -84,7 +84,7 @@ export function ListTable<R>({
   return (
     <>
       {problem !== null && <Failed problem={problem} asksAgain />}
-      {records.length === 0 ? empty : <Table {...table} records={records} />}
+      {records.length === 0 ? problem === null && empty : <Table {...table} records={records} />}
       {hasNextPage && (
         <div className="card-body">
           <Button onClick={() => void fetchNextPage()} disabled={isFetchingNextPage}>
