@@ -73,14 +73,22 @@ export const Backtest = ({
   })
   const { run, start, stop } = useBacktest(workspace)
   const [wrong, setWrong] = useState<string>()
+  const [asked, setAsked] = useState<string>()
   if (!mayRun) return <Empty title="You may not run backtests">That needs the scope operate, over all resources.</Empty>
   const text = draft ?? (inForce.data === undefined ? undefined : textOf(inForce.data, chosen["rule"]))
+  const asks = JSON.stringify([chosen, candidates && text])
   const begin = () => {
-    setWrong(undefined)
-    if (!candidates) return start(pastOf(chosen))
-    const given = parsed(text!)
+    const given: { readonly rules?: Rules } | { readonly wrong: string } = candidates ? parsed(text!) : {}
     if ("wrong" in given) return setWrong(given.wrong)
-    return start({ ...pastOf(chosen), rules: given.rules })
+    setWrong(undefined)
+    setAsked(asks)
+    return start({ ...pastOf(chosen), ...given })
+  }
+  const reset = () => {
+    setWrong(undefined)
+    onDraft(undefined)
+    // There may be others by now.
+    void inForce.refetch()
   }
   const problem = run.is === "failed" ? run.problem : undefined
   const ofRules = problem?.errors.filter(({ path }) => /^rules\b/.test(path)) ?? []
@@ -108,8 +116,11 @@ export const Backtest = ({
           {(value) => (
             <RulesEditor
               text={value}
-              onText={onDraft}
-              onReset={draft === undefined ? undefined : () => onDraft(undefined)}
+              onText={(written) => {
+                setWrong(undefined)
+                onDraft(written)
+              }}
+              onReset={draft === undefined ? undefined : reset}
               wrong={wrong}
               errors={ofRules}
             />
@@ -134,6 +145,9 @@ export const Backtest = ({
       )}
       {run.is === "stopped" && <p role="status">It was stopped. Nothing is kept of it.</p>}
       {problem !== undefined && ofRules.length < Math.max(1, problem.errors.length) && <Failed problem={problem} />}
+      {run.is === "done" && asked !== asks && (
+        <p role="status">What is asked has changed since: what follows is as it was asked before.</p>
+      )}
       {run.is === "done" && <BacktestDifference workspace={workspace} difference={run.result} />}
     </>
   )

@@ -147,8 +147,8 @@ const Latest = ({
     )
   return (
     <div className="row">
-      <Button disabled={none === type} onClick={() => void find()}>
-        {none === type ? "None was stored yet" : "The latest one stored"}
+      <Button onClick={() => void find()}>
+        {none === type ? "None was stored yet: look again" : "The latest one stored"}
       </Button>
     </div>
   )

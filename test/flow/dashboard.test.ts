@@ -126,6 +126,16 @@ test("a person tries other rules on the past, and sees what they would have chan
   const added = page.locator("section").filter({ has: page.getByRole("heading", { name: "Newly matched" }) })
   await added.getByText("large-invoice → billing").waitFor()
   expect(await added.innerText()).toContain("1 would be delivered")
+  const changed = page.getByText("What is asked has changed since")
+  expect(await changed.count()).toBe(0)
+  await editor.fill("{")
+  await changed.waitFor()
+  await page.getByRole("button", { name: "Run the backtest" }).click()
+  await page.getByText("This is no JSON").waitFor()
+  expect(await changed.count()).toBe(1)
+  await page.getByRole("button", { name: "Back to those in force" }).click()
+  await page.getByText("This is no JSON").waitFor({ state: "detached" })
+  expect(await editor.inputValue()).toContain("payload.amount > 1000")
 })
 
 test("a key of one workspace reaches no other by any address", async ({ open }) => {
