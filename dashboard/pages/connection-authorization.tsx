@@ -2,7 +2,7 @@
  * Whether somebody let the runtime use their account at the vendor, and how they do, or end it.
  */
 import { useState } from "react"
-import { call } from "../api/call.ts"
+import { call, type Problem } from "../api/call.ts"
 import { useAct } from "../api/use.ts"
 import { Button } from "../parts/button.tsx"
 import { Box, ConfirmButton } from "../parts/dialog.tsx"
@@ -93,11 +93,17 @@ const Authorize = ({
   const framed = useMe().kind === "embed"
   const tell = useTell()
   const [link, setLink] = useState<string>()
+  const ask = (query: { readonly return_to?: string }) =>
+    call("GET /api/v1/workspaces/:workspace/connections/:connection/authorize", { params, query })
   const begin = () => {
-    call("GET /api/v1/workspaces/:workspace/connections/:connection/authorize", {
-      params,
-      query: framed ? {} : { return_to: location.href },
-    }).then(({ url }) => (framed ? setLink(url) : location.assign(url)), tell.failed)
+    const asked = framed
+      ? ask({})
+      : // Under another name than the server has for itself, such as localhost, it does not lead back to here.
+        ask({ return_to: location.href }).catch((cause: Problem) => {
+          if (cause.status === 400) return ask({})
+          throw cause
+        })
+    asked.then(({ url }) => (framed ? setLink(url) : location.assign(url)), tell.failed)
   }
   return (
     <>

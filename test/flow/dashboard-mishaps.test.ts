@@ -200,6 +200,33 @@ test("what is chosen of the dead letters is within what their filters leave", as
   expect(new URL(page.url()).search).toBe("")
 })
 
+test("a connection is authorized from under a name that the server does not know itself by", async ({ open }) => {
+  const elsewhere = estate.origin.replace("127.0.0.1", "localhost")
+  const { page, context } = await open(elsewhere, {}, [/status of 400/])
+  await signIn(context)
+  await page.route("**/api/v1/workspaces/acme/connections/erp", async (route) => {
+    const answer = await route.fetch()
+    await route.fulfill({ json: { ...(await answer.json()), authorization: null } })
+  })
+  const asked: Array<string | null> = []
+  await page.route("**/connections/erp/authorize*", (route) => {
+    const returnTo = new URL(route.request().url()).searchParams.get("return_to")
+    asked.push(returnTo)
+    return returnTo === null
+      ? route.fulfill({ json: { url: `${elsewhere}/docs` } })
+      : route.fulfill({ status: 400, json: { title: "Wrong input", message: "return_to" } })
+  })
+  await page.goto("/workspaces/acme/connections/erp")
+  await page.getByRole("button", { name: "Authorize" }).click()
+  await page.waitForURL(`${elsewhere}/docs`)
+  expect(asked).toEqual([`${elsewhere}/workspaces/acme/connections/erp`, null])
+  const real = await fetch(
+    `${estate.origin}/api/v1/workspaces/acme/connections/erp/authorize?return_to=${encodeURIComponent(elsewhere)}`,
+    { headers: { authorization: `Bearer ${keys.admin}` } },
+  )
+  expect(real.status).toBe(400)
+})
+
 test("a list that moves keeps its latest, however far back one looks", async ({ open }) => {
   const { page, context } = await open(estate.origin)
   await signIn(context, keys.acme)
