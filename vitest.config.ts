@@ -6,7 +6,7 @@ import { SlowFirst } from "./test/support/slow-first.ts"
 const inWholeRunsAlone = [
   "test/conformance/specs.test.ts",
   "test/fault/{dead-beside-healthy,graceful,two-runtimes}.test.ts",
-  "test/flow/{dashboard-accessibility,dashboard-mishaps,deploy,package,reload-load,replicas,rotation,workers}.test.ts",
+  "test/flow/{dashboard-accessibility,dashboard-mishaps,deploy,embedded,oauth,package,reload-load,replicas,rotation,workers}.test.ts",
 ]
 
 export default defineConfig({
