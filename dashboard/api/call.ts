@@ -25,6 +25,10 @@ export class Problem extends Error {
   }
 }
 
+/** Whoever may not, or asks for what is not there or not understood, is hardly told otherwise by asking again. */
+export const isRefused = (error: unknown): boolean =>
+  error instanceof Problem && error.status >= 400 && error.status < 500 && error.status !== 429
+
 /** No answer came: the server or the way to it is down. 0 as its status. */
 const unreachable = () => new Problem(0, { title: "No answer", message: "The server does not answer." })
 

@@ -2,7 +2,7 @@
  * The session of a page in a frame of another site: begun by what the frame's address brings, its token kept in memory and renewed before
  * it ends; and what is told to, and believed of, the page around.
  */
-import { bodyOf, onSignedOut, Problem, send, useBearer } from "./call.ts"
+import { bodyOf, isRefused, onSignedOut, Problem, send, useBearer } from "./call.ts"
 import type { CallOutput } from "./contract.ts"
 
 type Begun = CallOutput<"POST /api/v1/sessions/launch">
@@ -109,9 +109,6 @@ export const openEmbedded = (launch: string | undefined, onTheme: (theme: unknow
     },
   }
 }
-
-/** Asking again would not help. */
-const isRefused = ({ status }: Problem): boolean => status >= 400 && status < 500 && status !== 429
 
 /** How long its token is good for is told by the server's clock alone: this machine's may be wrong. */
 const begunBy = async (response: Response): Promise<{ readonly session: Begun; readonly lastsMs: number }> => {

@@ -2,7 +2,7 @@
  * Calls as what a component shows: kept, asked again while the page is looked at, and a page of a list after the other.
  */
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient, QueryClient } from "@tanstack/react-query"
-import { call, Problem } from "./call.ts"
+import { call, isRefused, type Problem } from "./call.ts"
 import type { CallInput, CallName, CallOutput, ListName, RecordOf } from "./contract.ts"
 
 /** How often what changes by itself is asked for again, in milliseconds; what people change, and seldom. */
@@ -11,10 +11,6 @@ export const calm = 15_000
 
 /** Pages of a list that are asked for again and again: each has up to 50 records. */
 const pagesMax = 20
-
-/** Whoever may not, or asks for what is not there or not understood, is hardly told otherwise by asking again. */
-const isRefused = (error: unknown): boolean =>
-  error instanceof Problem && error.status >= 400 && error.status < 500 && error.status !== 429
 
 /** How often to ask for what need not be there yet, and does not change by itself once it is: its page was opened as it was stored. */
 export const untilThere = (answer: unknown): number => (answer === undefined ? live : 0)
